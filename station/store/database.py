@@ -1,0 +1,186 @@
+"""The database: its client, the one table of indexes, schema version and migrations, the stores.
+
+Any MongoDB that gives transactions will do: a replica set (of one, too) or a sharded cluster.
+Every write is acknowledged by the majority and journalled; every call ends within the timeout.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pymongo
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
+
+from station.errors import DatabaseDown, StartError
+from station.store.driver import Collection, Document, Order, our_errors
+from station.store.objects.channels import Channels
+from station.store.objects.frames import Frames
+from station.store.objects.links import Links
+from station.store.objects.meters import Meters
+from station.store.objects.readings import Readings
+from station.store.objects.runs import Runs
+from station.store.objects.sessions import Sessions
+from station.store.objects.settings import Settings
+from station.store.objects.tasks import Tasks
+from station.store.objects.terminals import Terminals
+from station.store.objects.users import Users
+
+log = logging.getLogger(__name__)
+
+COMMAND_TIMEOUT_S = 5.0  # Longer than any call here takes on a sound box; then it is down.
+PREPARE_TIMEOUT_S = 600.0  # Building an index over years of data takes minutes.
+POOL_MAX = 20  # Connections; more would only queue inside the database on a small box.
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index of one collection; `options` are the server's own words."""
+
+    collection: str
+    keys: Order
+    options: dict[str, Any]
+
+
+INDEXES = (
+    Index("meters", [("link", 1)], {}),
+    Index("link_states", [("station", 1), ("state", 1)], {}),
+    Index("runs", [("started_at", -1), ("_id", -1)], {}),
+    Index("runs", [("task_id", 1), ("started_at", -1), ("_id", -1)], {}),
+    Index("runs", [("station", 1), ("state", 1)], {}),
+    Index("frames", [("link", 1), ("at", -1)], {}),
+    Index("frames", [("meter", 1), ("at", -1)], {}),
+    Index("sessions", [("user", 1)], {}),
+    Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
+)
+
+
+class Database:
+    """An open database and its stores."""
+
+    def __init__(self, client: "AsyncIOMotorClient[Document]", name: str, zone: ZoneInfo) -> None:
+        def collection(collection_name: str) -> Collection:
+            return Collection(client, name, collection_name)
+
+        self._client = client
+        self.name = name
+        ends, meters = collection("links"), collection("meters")
+        self.terminals = Terminals(ends, meters)
+        self.channels = Channels(ends, meters)
+        self.meters = Meters(meters, ends)
+        self.links = Links(collection("link_states"))
+        self.tasks = Tasks(collection("tasks"))
+        self.runs = Runs(collection("runs"))
+        self.readings = Readings(collection("sheets"), collection("latest"), zone)
+        self.frames = Frames(collection("frames"))
+        self.users = Users(collection("users"))
+        self.sessions = Sessions(collection("sessions"))
+        self.settings = Settings(collection("settings"))
+
+    @staticmethod
+    async def connect(
+        uri: str, name: str, *, zone: ZoneInfo, timeout_s: float = COMMAND_TIMEOUT_S
+    ) -> "Database":
+        """Return the database, ready to use; its days are those of the zone, for ever.
+
+        Raises StartError, which names hosts but no credentials.
+        """
+        hosts = _hosts(uri)
+        client = _client(uri, timeout_s)
+        database = Database(client, name, zone)
+        try:
+            await _prepare(client, database, zone)
+        except PyMongoError as error:
+            client.close()
+            raise StartError(f"database at {hosts}: {_reason(error)}") from error
+        except DatabaseDown as error:
+            client.close()
+            raise StartError(f"database at {hosts}: {_reason(error.__cause__)}") from error
+        except BaseException:
+            client.close()
+            raise
+        return database
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    async def ping(self) -> None:
+        """Return when the database answers. Raises DatabaseDown."""
+        with our_errors():
+            await self._client.admin.command("ping")
+
+
+def _hosts(uri: str) -> str:
+    """Return what of the uri may be shown, and refuse one that is not a uri."""
+    if not uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise StartError("database.uri: expected mongodb://HOST:PORT or mongodb+srv://HOST")
+    return uri.split("://", 1)[1].split("/", 1)[0].rsplit("@", 1)[-1]
+
+
+def _client(uri: str, timeout_s: float) -> "AsyncIOMotorClient[Document]":
+    milliseconds = round(timeout_s * 1000)
+    try:
+        return AsyncIOMotorClient(
+            uri,
+            tz_aware=True,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            timeoutMS=milliseconds,
+            maxPoolSize=POOL_MAX,
+            w="majority",
+            journal=True,
+        )
+    except PyMongoError as error:
+        raise StartError(f"database.uri at {_hosts(uri)}: {_reason(error)}") from None
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return what went wrong in few words; the driver's own may go on for a page."""
+    if isinstance(error, OperationFailure) and error.code in (13, 18):
+        return "user or password is not right"
+    if isinstance(error, ServerSelectionTimeoutError):
+        return f"no answer ({str(error).split(' (configured', 1)[0]})"
+    return f"{type(error).__name__}: {error}"
+
+
+async def _prepare(
+    client: "AsyncIOMotorClient[Document]", database: Database, zone: ZoneInfo
+) -> None:
+    """Check that the database is one we can use, and bring it to our shape."""
+    hello = await client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise StartError("the database gives no transactions: make it a replica set (of one)")
+    version = await database.settings.get("schema") or 0
+    if version > SCHEMA_VERSION:
+        raise StartError(
+            f"database {database.name} has schema {version}, written by a newer Station; "
+            f"this one knows {SCHEMA_VERSION}"
+        )
+    with pymongo.timeout(PREPARE_TIMEOUT_S):
+        for number, migrate in enumerate(MIGRATIONS[version:], start=version + 1):
+            log.info("database %s: schema %d", database.name, number)
+            await migrate(client[database.name])
+            await database.settings.set("schema", number)
+        for index in INDEXES:
+            await client[database.name][index.collection].create_index(index.keys, **index.options)
+    standing = await database.settings.claim("zone", zone.key)
+    if standing != zone.key:
+        raise StartError(
+            f"database {database.name} keeps days of {standing}; site.zone cannot become {zone.key}"
+        )
+
+
+async def _make_collections(database: "AsyncIOMotorDatabase[Document]") -> None:
+    """Schema 1: make the large collections, compressed well. What is there already stays."""
+    there = await database.list_collection_names()
+    for name in ("sheets", "frames"):
+        if name not in there:
+            options = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+            await database.create_collection(name, storageEngine=options)
+
+
+# Number n brings schema n-1 to n. Each may be cut off and run again.
+MIGRATIONS = (_make_collections,)
+SCHEMA_VERSION = len(MIGRATIONS)

@@ -1,0 +1,157 @@
+"""The border to the database driver: every call passes here, and its errors become ours.
+
+A database that does not answer in time, is stopping, or no longer lets us in is `DatabaseDown`;
+a value that breaks a unique index stays the driver's `DuplicateKeyError`, for the store module to
+put into words. Anything else is a defect and passes unchanged.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.errors import ConnectionFailure, InvalidOperation, OperationFailure, PyMongoError
+
+from station.errors import DatabaseDown
+
+Document = dict[str, Any]
+Query = Mapping[str, Any]
+Order = list[tuple[str, int]]
+Result = TypeVar("Result")
+
+# Server codes: unauthorized, authentication failed, stepping down or stopping, primary gone.
+DOWN_CODES = frozenset({13, 18, 91, 189, 10107, 11600, 11602, 13435, 13436})
+
+# The server's word for "another writer came first, nothing was written, try again".
+TRANSIENT = "TransientTransactionError"
+TRANSACTION_ATTEMPTS = 20  # Each is lost only to another writer's success; more is a defect.
+CONFLICT_PAUSE_S = 0.002  # About what the other writer's commit takes; grows with each attempt.
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """Turn the driver's ways of saying "not now" into DatabaseDown."""
+    try:
+        yield
+    except PyMongoError as error:
+        if _is_down(error):
+            raise DatabaseDown(f"the database does not answer: {type(error).__name__}") from error
+        raise
+
+
+def _is_down(error: PyMongoError) -> bool:
+    if error.timeout or isinstance(error, (ConnectionFailure, InvalidOperation)):
+        return True
+    return isinstance(error, OperationFailure) and error.code in DOWN_CODES
+
+
+class Collection:
+    """One collection, with the verbs that the store modules use."""
+
+    def __init__(self, client: "AsyncIOMotorClient[Document]", database: str, name: str) -> None:
+        self._client = client
+        self._collection = client[database][name]
+        self.name = name
+
+    async def find_one(
+        self, query: Query, *, fields: Query | None = None, session: Any = None
+    ) -> Document | None:
+        """Return the first document that matches."""
+        with our_errors():
+            found: Document | None = await self._collection.find_one(query, fields, session=session)
+            return found
+
+    async def find(
+        self,
+        query: Query,
+        *,
+        fields: Query | None = None,
+        order: Order | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        session: Any = None,
+    ) -> list[Document]:
+        """Return the documents that match; a limit of 0 means all."""
+        with our_errors():
+            cursor = self._collection.find(
+                query, fields, sort=order, skip=skip, limit=limit, session=session
+            )
+            found: list[Document] = await cursor.to_list(None)
+            return found
+
+    async def count(self, query: Query, *, limit: int | None = None) -> int:
+        """Return how many documents match, counting no further than the limit."""
+        bound: dict[str, Any] = {} if limit is None else {"limit": limit}
+        with our_errors():
+            return int(await self._collection.count_documents(query, **bound))
+
+    async def insert(self, document: Document, *, session: Any = None) -> None:
+        """Insert one document. Raises the driver's DuplicateKeyError."""
+        with our_errors():
+            await self._collection.insert_one(document, session=session)
+
+    async def replace(
+        self, query: Query, document: Document, *, upsert: bool = False, session: Any = None
+    ) -> int:
+        """Replace one document and return how many matched."""
+        with our_errors():
+            result = await self._collection.replace_one(
+                query, document, upsert=upsert, session=session
+            )
+            return int(result.matched_count)
+
+    async def update(
+        self, query: Query, change: Query, *, upsert: bool = False, session: Any = None
+    ) -> int:
+        """Change one document and return how many matched."""
+        with our_errors():
+            result = await self._collection.update_one(
+                query, change, upsert=upsert, session=session
+            )
+            return int(result.matched_count)
+
+    async def update_all(self, query: Query, change: Query) -> int:
+        """Change every document that matches and return how many did."""
+        with our_errors():
+            return int((await self._collection.update_many(query, change)).matched_count)
+
+    async def find_and_update(
+        self, query: Query, change: Query, *, upsert: bool = False
+    ) -> Document | None:
+        """Change one document and return what it is afterwards."""
+        with our_errors():
+            found: Document | None = await self._collection.find_one_and_update(
+                query, change, upsert=upsert, return_document=True
+            )
+            return found
+
+    async def remove(self, query: Query, *, session: Any = None) -> int:
+        """Remove every document that matches and return how many did."""
+        with our_errors():
+            result = await self._collection.delete_many(query, session=session)
+            return int(result.deleted_count)
+
+    async def write(self, operations: Sequence[Any], *, session: Any = None) -> None:
+        """Send many writes at once, in any order. Raises the driver's BulkWriteError."""
+        with our_errors():
+            await self._collection.bulk_write(operations, ordered=False, session=session)
+
+    async def transaction(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
+        """Run `work(session)` so that all its writes happen, or none, and return its result.
+
+        It is run again when another writer came first. When the outcome is unknown DatabaseDown
+        is raised, and the caller may repeat it if repeating is harmless.
+        """
+        attempt = 1
+        with our_errors():
+            async with await self._client.start_session() as session:
+                while True:
+                    try:
+                        async with session.start_transaction():
+                            return await work(session)
+                    except PyMongoError as error:
+                        if attempt == TRANSACTION_ATTEMPTS or not error.has_error_label(TRANSIENT):
+                            raise
+                    await asyncio.sleep(attempt * CONFLICT_PAUSE_S)
+                    attempt += 1

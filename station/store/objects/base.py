@@ -1,0 +1,114 @@
+"""What the collections of things with a key have in common: add, save, find, get, remove.
+
+A thing is a frozen dataclass; its key field is the document's `_id`, so uniqueness is an index.
+"""
+
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
+
+from station.errors import Conflict, NotFound
+from station.store.driver import Collection, Document, Order
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Thing = TypeVar("Thing", bound="DataclassInstance")
+
+Many = list[Thing]  # Named here, because the verb `list` hides the type inside the classes.
+Page = tuple[list[Thing], int]  # One page, and how many there are in all.
+
+
+def new_id() -> str:
+    """Return an id that no other station makes; later ones sort later."""
+    return str(ObjectId())
+
+
+def matching(text: str | None, *names: str) -> Document:
+    """Return the query for "any of these fields holds this text, in capitals or not"."""
+    if not text:
+        return {}
+    pattern = {"$regex": re.escape(text), "$options": "i"}
+    return {"$or": [{name: pattern} for name in names]}
+
+
+class Objects(Generic[Thing]):
+    """One collection of one shape of things; subclasses say which, and add their own verbs."""
+
+    shape: type[Thing]
+    key: str
+    word: str  # What a person calls it, in messages.
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    async def add(self, thing: Thing) -> None:
+        """Add a new one. Raises Conflict when its key is taken."""
+        document = self._to_document(thing)
+        try:
+            await self._collection.insert(document)
+        except DuplicateKeyError:
+            raise self._taken(document["_id"]) from None
+
+    async def save(self, thing: Thing) -> None:
+        """Replace what stands under its key. Raises NotFound when nothing does."""
+        document = self._to_document(thing)
+        if not await self._collection.replace(self._query(document["_id"]), document):
+            raise self._missing(document["_id"])
+
+    async def find(self, key: str) -> Thing | None:
+        """Return the one with this key, or None."""
+        document = await self._collection.find_one(self._query(key))
+        return None if document is None else self._from_document(document)
+
+    async def get(self, key: str) -> Thing:
+        """Return the one with this key. Raises NotFound."""
+        thing = await self.find(key)
+        if thing is None:
+            raise self._missing(key)
+        return thing
+
+    async def remove(self, key: str) -> None:
+        """Remove the one with this key. Raises NotFound."""
+        if not await self._collection.remove(self._query(key)):
+            raise self._missing(key)
+
+    async def _all(self, query: Document, order: Order | None = None) -> Many[Thing]:
+        found = await self._collection.find(query, order=order or [("_id", 1)])
+        return [self._from_document(document) for document in found]
+
+    async def _page(
+        self, query: Document, skip: int, limit: int, order: Order | None = None
+    ) -> Page[Thing]:
+        found = await self._collection.find(
+            query, order=order or [("_id", 1)], skip=skip, limit=limit
+        )
+        total = await self._collection.count(query)
+        return [self._from_document(document) for document in found], total
+
+    def _query(self, key: str) -> Document:
+        return {"_id": key}
+
+    def _taken(self, key: str) -> Conflict:
+        return Conflict(f"{self.word} {key} exists already")
+
+    def _missing(self, key: str) -> NotFound:
+        return NotFound(f"there is no {self.word} {key}")
+
+    def _to_document(self, thing: Thing) -> Document:
+        return {
+            "_id" if field.name == self.key else field.name: getattr(thing, field.name)
+            for field in fields(thing)
+        }
+
+    def _from_document(self, document: Document) -> Thing:
+        values: dict[str, Any] = {}
+        for field in fields(self.shape):
+            name = "_id" if field.name == self.key else field.name
+            if name in document:
+                value = document[name]
+                values[field.name] = tuple(value) if isinstance(value, list) else value
+        return self.shape(**values)

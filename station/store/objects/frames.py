@@ -1,0 +1,88 @@
+"""The searchable frame log: every frame of the last days, dropped by age by the database itself.
+
+A record makes its own id, so saving it again, when nobody knows what became of the first time,
+changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pymongo import InsertOne
+from pymongo.errors import BulkWriteError
+
+from station.store.driver import Document
+from station.store.objects.base import Many, Objects, Page, new_id
+
+TOTAL_MAX = 10_000  # "More than ten thousand" is enough to know; counting millions is slow.
+EXCHANGE_SPAN = timedelta(minutes=10)  # Exchange numbers begin anew with each start of a station.
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """Bytes that crossed a link at one moment, with what is known of them."""
+
+    at: datetime
+    link: str
+    direction: Literal["in", "out"]
+    raw: bytes
+    meter: str | None = None
+    exchange: int | None = None
+    note: str = ""
+    id: str = field(default_factory=new_id)
+
+
+class Frames(Objects[FrameRecord]):
+    """The frame log."""
+
+    shape = FrameRecord
+    key = "id"
+    word = "frame"
+
+    async def save_many(self, records: Sequence[FrameRecord]) -> None:
+        """Keep these records; ones that are kept already stay as they are."""
+        if not records:
+            return
+        try:
+            await self._collection.write(
+                [InsertOne(self._to_document(record)) for record in records]
+            )
+        except BulkWriteError as error:
+            if any(each["code"] != 11000 for each in error.details["writeErrors"]):
+                raise
+
+    async def list(
+        self,
+        link: str | None = None,
+        meter: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        direction: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+    ) -> Page[FrameRecord]:
+        """Return a page of records, newest first; `until` is not included; total is bounded."""
+        wanted = {"link": link, "meter": meter, "direction": direction}
+        query: Document = {name: value for name, value in wanted.items() if value is not None}
+        moments = {"$gte": since, "$lt": until}
+        moments = {operator: moment for operator, moment in moments.items() if moment is not None}
+        if moments:
+            query["at"] = moments
+        found = await self._collection.find(
+            query, order=[("at", -1), ("_id", -1)], skip=skip, limit=limit
+        )
+        total = await self._collection.count(query, limit=TOTAL_MAX)
+        return [self._from_document(document) for document in found], total
+
+    async def exchange_of(self, meter: str, read_at: datetime) -> Many[FrameRecord]:
+        """Return all frames of the exchange whose answer came at that moment, oldest first."""
+        answer = await self._collection.find_one({"meter": meter, "at": read_at, "direction": "in"})
+        if answer is None or answer["exchange"] is None:
+            return []
+        query = {
+            "link": answer["link"],
+            "exchange": answer["exchange"],
+            "at": {"$gte": read_at - EXCHANGE_SPAN, "$lte": read_at + EXCHANGE_SPAN},
+        }
+        return await self._all(query, order=[("at", 1), ("_id", 1)])

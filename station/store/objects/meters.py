@@ -1,0 +1,89 @@
+"""Meters of the archive. A meter hangs on one link end, which stays while the meter does."""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from station.errors import InvalidValue
+from station.store.driver import Collection
+from station.store.objects.base import Many, Objects, Page, matching, new_id
+from station.units import utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter: `address` is 12 digits, `link` a terminal's address or a channel's name."""
+
+    address: str
+    name: str
+    _: KW_ONLY
+    link: str
+    protocol: str = "dlt645-2007"
+    point: int = 1
+    port: int = 2
+    line: str = "2400 8E1"
+    profile_interval_min: int = 0  # 0: the meter keeps no load profile that the station reads.
+    tariffs: int = 4
+    created_at: datetime = field(default_factory=utc_now)
+
+
+class Meters(Objects[Meter]):
+    """The meters of the archive."""
+
+    shape = Meter
+    key = "address"
+    word = "meter"
+
+    def __init__(self, collection: Collection, ends: Collection) -> None:
+        super().__init__(collection)
+        self._ends = ends
+
+    async def add(self, thing: Meter) -> None:
+        """Add a new one. Raises Conflict, and InvalidValue when its link does not exist."""
+
+        async def work(session: Any) -> None:
+            await self._hold(thing.link, session)
+            await self._collection.insert(self._to_document(thing), session=session)
+
+        try:
+            await self._collection.transaction(work)
+        except DuplicateKeyError:
+            raise self._taken(thing.address) from None
+
+    async def save(self, thing: Meter) -> None:
+        """Replace it. Raises NotFound, and InvalidValue when its link does not exist."""
+
+        async def work(session: Any) -> None:
+            await self._hold(thing.link, session)
+            document = self._to_document(thing)
+            query = self._query(thing.address)
+            if not await self._collection.replace(query, document, session=session):
+                raise self._missing(thing.address)
+
+        await self._collection.transaction(work)
+
+    async def list(
+        self, text: str | None = None, link: str | None = None, skip: int = 0, limit: int = 100
+    ) -> Page[Meter]:
+        """Return a page of meters by address, and how many there are."""
+        query = matching(text, "_id", "name")
+        if link is not None:
+            query["link"] = link
+        return await self._page(query, skip, limit)
+
+    async def on_link(self, link: str) -> Many[Meter]:
+        """Return every meter of one link, by address."""
+        return await self._all({"link": link})
+
+    async def many(self, addresses: Sequence[str] | None = None) -> Many[Meter]:
+        """Return the meters with these addresses, or all; unknown ones are left out."""
+        return await self._all({} if addresses is None else {"_id": {"$in": [*addresses]}})
+
+    async def _hold(self, link: str, session: Any) -> None:
+        """Write to the link's document, so that its removal at this moment conflicts."""
+        change = {"$set": {"held": new_id()}}
+        if not await self._ends.update({"_id": link}, change, session=session):
+            raise InvalidValue("link", f"there is no terminal or channel {link}")

@@ -1,0 +1,81 @@
+"""The ledger of runs: what was due, what was done, and why the rest was not."""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, asdict, dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from station.store.driver import Document
+from station.store.objects.base import Objects, Page
+
+FAILURES_MAX = 200  # Enough to see what is wrong; the causes are counted in full.
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One item of one meter that could not be read, and why."""
+
+    meter: str
+    item: str
+    cause: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a task; `moment` is the tick it is for, counts are of points."""
+
+    id: str
+    task_id: str
+    task_name: str
+    moment: datetime
+    started_at: datetime
+    _: KW_ONLY
+    station: str
+    ended_at: datetime | None = None
+    state: Literal["running", "finished", "interrupted", "cancelled"] = "running"
+    due: int = 0
+    done: int = 0
+    success: int = 0
+    first_round: int = 0
+    rounds: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+
+
+class Runs(Objects[Run]):
+    """The ledger of runs."""
+
+    shape = Run
+    key = "id"
+    word = "run"
+
+    async def start(self, run: Run) -> None:
+        """Enter a new run. Raises Conflict when its id is taken."""
+        await self.add(run)
+
+    async def update(self, run: Run) -> None:
+        """Enter how far a run has come. Raises NotFound."""
+        await self.save(run)
+
+    async def interrupt_running(self, station: str, at: datetime) -> int:
+        """Mark what this station left running as interrupted and return how many that were."""
+        return await self._collection.update_all(
+            {"station": station, "state": "running"},
+            {"$set": {"state": "interrupted", "ended_at": at}},
+        )
+
+    async def list(self, task_id: str | None = None, skip: int = 0, limit: int = 100) -> Page[Run]:
+        """Return a page of runs, the last one first, and how many there are."""
+        query = {} if task_id is None else {"task_id": task_id}
+        return await self._page(query, skip, limit, order=[("started_at", -1), ("_id", -1)])
+
+    def _to_document(self, thing: Run) -> Document:
+        document = super()._to_document(thing)
+        document["causes"] = dict(thing.causes)
+        document["failures"] = [asdict(failure) for failure in thing.failures[:FAILURES_MAX]]
+        return document
+
+    def _from_document(self, document: Document) -> Run:
+        failures = tuple(Failure(**failure) for failure in document["failures"])
+        return super()._from_document({**document, "failures": failures})
