@@ -1,0 +1,28 @@
+"""DL/T 645-2007 and DL/T 645-1997: frames, requests and what the data of an answer means."""
+
+from .errors import error_words
+from .following import LongAnswer
+from .frame import BROADCAST, PREAMBLE, WILDCARD, Frame, FrameError, Version
+from .functions import data_id_of, version_of
+from .parser import Parser
+from .requests import answer, is_answer, payload, read, read_address, refuse
+
+__all__ = [
+    "BROADCAST",
+    "PREAMBLE",
+    "WILDCARD",
+    "Frame",
+    "FrameError",
+    "LongAnswer",
+    "Parser",
+    "Version",
+    "answer",
+    "data_id_of",
+    "error_words",
+    "is_answer",
+    "payload",
+    "read",
+    "read_address",
+    "refuse",
+    "version_of",
+]
