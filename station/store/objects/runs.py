@@ -8,6 +8,8 @@ from typing import Literal
 from station.store.driver import Document
 from station.store.objects.base import Objects, Page
 
+RunKind = Literal["task", "gap", "manual"]
+
 FAILURES_MAX = 200  # Enough to see what is wrong; the causes are counted in full.
 
 
@@ -23,7 +25,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a task; `moment` is the tick it is for, counts are of points."""
+    """One execution of a task; `moment` is the tick it is for, counts are of points.
+
+    A `task` run reads the newest moment, a `gap` run fills holes, a `manual` one a person started.
+    """
 
     id: str
     task_id: str
@@ -32,6 +37,7 @@ class Run:
     started_at: datetime
     _: KW_ONLY
     station: str
+    kind: RunKind = "task"
     ended_at: datetime | None = None
     state: Literal["running", "finished", "interrupted", "cancelled"] = "running"
     due: int = 0
