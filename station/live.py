@@ -3,9 +3,9 @@
 A listener that is slow loses its oldest announcements, never the speaker's time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 Listener = Callable[[str, dict[str, Any]], None]
 

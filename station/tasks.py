@@ -11,6 +11,8 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from station.errors import StationError
+
 log = logging.getLogger(__name__)
 
 CANCEL_TIMEOUT_S = 5.0  # Longer than any clean-up here takes; then the stop goes on without it.
@@ -28,7 +30,10 @@ def spawn(work: Coroutine[Any, Any, Any], *, name: str) -> "asyncio.Task[Any]":
 
 def _finished(task: "asyncio.Task[Any]") -> None:
     _running.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, StationError):
+        log.warning("%s: %s", task.get_name(), error)
+    elif error is not None:
         log.error("%s failed", task.get_name(), exc_info=error)
 
 

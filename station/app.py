@@ -1,0 +1,214 @@
+"""Builds the parts in order and stops them in reverse: the list to read first."""
+
+import asyncio
+import contextlib
+import logging
+import re
+import secrets
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from station import tasks
+from station.collector.archive import Archive
+from station.collector.completeness import Completeness
+from station.collector.reader import Reader
+from station.collector.run import Runner
+from station.collector.scheduler import Scheduler
+from station.config import Config
+from station.errors import Conflict, InvalidValue, StartError
+from station.frontend.channels import Channels
+from station.frontend.registry import Registry
+from station.frontend.server import FrontServer
+from station.frontend.trace import Trace
+from station.handlers import people
+from station.handlers.parts import Parts
+from station.handlers.routes import make_application
+from station.live import Feed
+from station.store.database import Database
+from station.store.embedded import EmbeddedMongo
+from station.store.objects.users import User
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 10.0  # For one part; then the stop goes on without it.
+PASSWORD_SIZE = 12  # Bytes of randomness in a password that Station makes.
+USER_NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
+UPLOAD_SIZE_MAX = 1024 * 1024  # Bytes of one request's body; forms and commands are small.
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """The user that the first start makes; the password is shown once and not kept."""
+
+    name: str
+    password: str
+
+
+class Station:
+    """The whole master station in one process."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._stops = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start every part, most general first.
+
+        Raises StartError or ConfigError; what had started by then is stopped.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop in reverse; a part that fails to stop does not keep the others."""
+        await self._stops.aclose()
+
+    async def _start(self) -> None:
+        config = self.config
+        self.database = await self._open_database()
+        self.feed = Feed()
+
+        self.registry = Registry(self.feed, self.database.links, config.station)
+        self.registry.start()
+        self._on_stop("registry", self.registry.stop)
+        self.trace = Trace(self.feed, self.database.frames, per_link=config.frontend.trace_per_link)
+        self.trace.start()
+        self._on_stop("trace", self.trace.stop)
+        self.front = FrontServer(config.frontend, self.registry, self.trace)
+        await self.front.start()
+        self._on_stop("front-end", self.front.stop)
+        channels = Channels(self.registry, self.trace)
+        self._on_stop("channels", channels.stop)
+
+        zone, database = config.site.zone_info, self.database
+        runner = Runner(self.registry, database.readings, database.runs, self.feed, zone)
+        scheduler = Scheduler(
+            registry=self.registry,
+            runner=runner,
+            tasks=database.tasks,
+            meters=database.meters,
+            readings=database.readings,
+            runs=database.runs,
+            station=config.station,
+            zone=zone,
+        )
+        self.archive = Archive(database, self.registry, channels, scheduler)
+        await self.archive.publish()
+        await scheduler.start()
+        self._on_stop("scheduler", scheduler.stop)
+
+        parts = Parts(
+            config=config,
+            database=database,
+            feed=self.feed,
+            registry=self.registry,
+            trace=self.trace,
+            archive=self.archive,
+            reader=Reader(self.registry, database.meters, database.readings, self.feed, zone),
+            scheduler=scheduler,
+            completeness=Completeness(database.tasks, database.meters, database.readings, zone),
+        )
+        await self._start_web(parts)
+
+    async def _open_database(self) -> Database:
+        config = self.config
+        uri = config.database.address()
+        if uri is None:
+            embedded = EmbeddedMongo(config.database.data, config.database.cache_mb)
+            uri = await embedded.start()
+            self._on_stop("mongod", embedded.stop)
+            watch = tasks.spawn(embedded.watch(), name="mongod watch")
+            self._on_stop("mongod watch", lambda: tasks.cancel(watch))
+        database = await Database.connect(uri, config.database.name, zone=config.site.zone_info)
+        self._on_stop("database", database.close)
+        return database
+
+    async def _start_web(self, parts: Parts) -> None:
+        web = self.config.web
+        secret = await parts.database.settings.claim("cookie_secret", secrets.token_hex(32))
+        try:
+            sockets = bind_sockets(web.port, web.host)
+        except OSError as error:
+            raise StartError(f"web: port {web.port} on {web.host}: {error.strerror}") from None
+        server = HTTPServer(
+            make_application(parts, cookie_secret=secret), max_body_size=UPLOAD_SIZE_MAX
+        )
+        server.add_sockets(sockets)
+        self.web_port: int = sockets[0].getsockname()[1]
+
+        async def stop() -> None:
+            server.stop()
+            await server.close_all_connections()
+
+        self._on_stop("web", stop)
+
+    async def first_administrator(self) -> Administrator | None:
+        """Make the administrator of a station without users; None if it has some."""
+        return None if await self.database.users.count() else await self.give_password("admin")
+
+    async def give_password(self, name: str) -> Administrator:
+        """Give an administrator, who is made if need be, a new random password."""
+        password = secrets.token_urlsafe(PASSWORD_SIZE)
+        user = User(name, people.hash_password(password), role="administrator")
+        try:
+            await self.database.users.add(user)
+        except Conflict:
+            await self.database.users.set_password(name, user.password_hash)
+        return Administrator(name, password)
+
+    def _on_stop(self, part: str, stop: Callable[[], Awaitable[None]]) -> None:
+        async def bounded() -> None:
+            try:
+                await asyncio.wait_for(stop(), STOP_TIMEOUT_S)
+            except Exception:  # The others have to be stopped too.
+                log.exception("%s did not stop as it should", part)
+
+        self._stops.push_async_callback(bounded)
+
+
+async def run_until_stopped(station: Station, ready: Callable[[], Awaitable[None]]) -> None:
+    """Start, call `ready`, wait for SIGTERM or SIGINT, and stop."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await station.start()
+    try:
+        await ready()
+        tasks.notify_service_manager("READY=1")
+        await stopped.wait()
+        tasks.notify_service_manager("STOPPING=1")
+    finally:
+        await station.stop()
+
+
+async def add_user(config: Config, name: str, role: str, password: str) -> None:
+    """Add a person who may log in, whether the station is running or not.
+
+    Raises InvalidValue for the name or the password, Conflict when the name is taken.
+    """
+    if not USER_NAME.fullmatch(name):
+        raise InvalidValue("name", f"{name!r} is not a user name: letters, digits, . _ - (1 to 32)")
+    user = User(name, people.hash_password(password), role=role)
+    address = config.database.address()
+    embedded = EmbeddedMongo(config.database.data, config.database.cache_mb)
+    started = address is None and embedded.running_uri() is None
+    if started:
+        address = await embedded.start()
+    try:
+        uri = address or embedded.running_uri() or ""
+        database = await Database.connect(uri, config.database.name, zone=config.site.zone_info)
+        try:
+            await database.users.add(user)
+        finally:
+            await database.close()
+    finally:
+        if started:
+            await embedded.stop()

@@ -1,0 +1,179 @@
+"""The archive: what is out there and what is read from it. The one way to change it.
+
+Every value is checked where it comes in, and whoever depends on it hears of a change: the registry
+which terminals are known, the channels which lines to open, the scheduler which task moved.
+"""
+
+import re
+from dataclasses import replace
+
+from station.collector.items import ITEM_BY_CODE
+from station.collector.scheduler import Scheduler
+from station.errors import InvalidValue
+from station.frontend.channels import Channels as OpenChannels
+from station.frontend.registry import Registry
+from station.protocols.dlt645 import Version
+from station.protocols.line import LineSettings
+from station.store.database import Database
+from station.store.objects.channels import Channel
+from station.store.objects.meters import Meter
+from station.store.objects.tasks import Task
+from station.store.objects.terminals import Terminal
+from station.units import utc_now
+
+PERIODS_MIN = (1, 5, 15, 30, 60, 1440)
+PROFILE_INTERVALS_MIN = (0, 1, 5, 15, 30, 60)  # 0: no load profile.
+BACKFILL_DAYS_MAX = 62  # Meters keep no more daily freezes (digest dlt645.md section 10).
+NAME_SIZE_MAX = 64  # A name fits a table column.
+CHANNEL_SCHEMES = ("socket", "rfc2217", "loop", "spy", "alt", "hwgrep")  # pyserial's own.
+ALL = 1_000_000  # More links than a station can serve.
+
+_METER_ADDRESS = re.compile(r"[0-9A-F]{12}")
+_TERMINAL_ADDRESS = re.compile(r"[0-9A-F]{8}")
+_CHANNEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
+
+
+class Archive:
+    """Adds, changes and removes terminals, channels, meters and tasks.
+
+    Methods raise InvalidValue (its field is the dataclass field), Conflict and NotFound.
+    """
+
+    def __init__(
+        self, database: Database, registry: Registry, channels: OpenChannels, scheduler: Scheduler
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._channels = channels
+        self._scheduler = scheduler
+
+    async def publish(self) -> None:
+        """Tell the front-end what the archive holds; at the start and after changes."""
+        terminals, _ = await self._database.terminals.list(limit=ALL)
+        self._registry.set_known({terminal.address for terminal in terminals})
+        channels, _ = await self._database.channels.list(limit=ALL)
+        await self._channels.apply(channels)
+
+    async def add_terminal(self, terminal: Terminal) -> None:
+        await self._database.terminals.add(_checked_terminal(terminal))
+        await self.publish()
+
+    async def save_terminal(self, terminal: Terminal) -> None:
+        await self._database.terminals.save(_checked_terminal(terminal))
+
+    async def remove_terminal(self, address: str) -> None:
+        await self._database.terminals.remove(address)
+        await self.publish()
+
+    async def add_channel(self, channel: Channel) -> None:
+        await self._database.channels.add(_checked_channel(channel))
+        await self.publish()
+
+    async def save_channel(self, channel: Channel) -> None:
+        await self._database.channels.save(_checked_channel(channel))
+        await self.publish()
+
+    async def remove_channel(self, name: str) -> None:
+        await self._database.channels.remove(name)
+        await self.publish()
+
+    async def add_meter(self, meter: Meter) -> None:
+        await self._database.meters.add(_checked_meter(meter))
+
+    async def save_meter(self, meter: Meter) -> None:
+        await self._database.meters.save(_checked_meter(meter))
+
+    async def remove_meter(self, address: str) -> None:
+        await self._database.meters.remove(address)
+
+    async def add_task(self, task: Task) -> None:
+        await self._database.tasks.add(_checked_task(task))
+        self._scheduler.task_changed(task.id)
+
+    async def save_task(self, task: Task) -> None:
+        await self._database.tasks.save(replace(_checked_task(task), updated_at=utc_now()))
+        self._scheduler.task_changed(task.id)
+
+    async def remove_task(self, task_id: str) -> None:
+        await self._database.tasks.remove(task_id)
+        self._scheduler.task_changed(task_id)
+
+
+def _checked_terminal(terminal: Terminal) -> Terminal:
+    address = _matching("address", terminal.address.upper(), _TERMINAL_ADDRESS, "8 hex digits")
+    if address.endswith("0000"):
+        raise InvalidValue("address", f"terminal address {address}: 0000 is no terminal")
+    return replace(terminal, address=address, name=_name(terminal.name))
+
+
+def _checked_channel(channel: Channel) -> Channel:
+    shape = "a letter, then letters, digits, dots or dashes, 32 at most"
+    name = _matching("name", channel.name, _CHANNEL_NAME, shape)
+    url = channel.url.strip()
+    scheme, colon, _ = url.partition("://")
+    if (colon and scheme not in CHANNEL_SCHEMES) or not (colon or url.startswith("/dev/")):
+        raise InvalidValue(
+            "url",
+            f"{url!r} is neither a device such as /dev/ttyUSB0 nor socket://HOST:PORT"
+            " nor rfc2217://HOST:PORT",
+        )
+    return replace(channel, name=name, url=url, line=_line(channel.line))
+
+
+def _checked_meter(meter: Meter) -> Meter:
+    address = _matching("address", meter.address.upper(), _METER_ADDRESS, "12 digits")
+    if meter.protocol not in [version.value for version in Version]:
+        raise InvalidValue("protocol", f"there is no protocol {meter.protocol!r}")
+    _one_of("profile_interval_min", meter.profile_interval_min, PROFILE_INTERVALS_MIN)
+    _within("point", meter.point, 1, 2040)  # pn, digest qgdw1376_1.md section 5.
+    _within("port", meter.port, 1, 31)  # Digest qgdw1376_1.md section 9, F10.
+    _within("tariffs", meter.tariffs, 1, 63)  # Digest dlt645.md section 8.1, 04000204.
+    return replace(meter, address=address, name=_name(meter.name), line=_line(meter.line))
+
+
+def _checked_task(task: Task) -> Task:
+    name = _name(task.name)
+    if not name:
+        raise InvalidValue("name", "a task needs a name")
+    if not task.items:
+        raise InvalidValue("items", "choose at least one item to read")
+    for code in task.items:
+        if code not in ITEM_BY_CODE:
+            raise InvalidValue("items", f"there is no item {code!r}")
+    _one_of("period_min", task.period_min, PERIODS_MIN)
+    _within("backfill_days", task.backfill_days, 0, BACKFILL_DAYS_MAX)
+    if task.target_kind != "all" and not task.targets:
+        raise InvalidValue("targets", f"choose at least one of the {task.target_kind}")
+    return replace(task, name=name, items=tuple(dict.fromkeys(task.items)))
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if len(name) > NAME_SIZE_MAX:
+        raise InvalidValue(
+            "name", f"a name has at most {NAME_SIZE_MAX} characters, not {len(name)}"
+        )
+    return name
+
+
+def _line(text: str) -> str:
+    try:
+        return LineSettings.parse(text).text
+    except ValueError as error:
+        raise InvalidValue("line", str(error)) from None
+
+
+def _matching(field: str, text: str, pattern: re.Pattern[str], shape: str) -> str:
+    if not pattern.fullmatch(text):
+        raise InvalidValue(field, f"{text!r} is not {shape}")
+    return text
+
+
+def _one_of(field: str, value: int, allowed: tuple[int, ...]) -> None:
+    if value not in allowed:
+        raise InvalidValue(field, f"{value} is none of {', '.join(map(str, allowed))}")
+
+
+def _within(field: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InvalidValue(field, f"{value} is not in {low}..{high}")

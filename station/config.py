@@ -1,0 +1,224 @@
+"""The configuration: YAML to frozen, validated settings.
+
+Every error names the file, the line, the key and the value; all of them are told at once. Unknown
+keys are errors, with the nearest known one offered. Secrets are never in the file itself: it names
+the files that hold them.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import annotated_types
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from station.errors import ConfigError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class Section(BaseModel):
+    """One block of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SiteConfig(Section):
+    name: str = "Station"
+    zone: str = "Asia/Shanghai"
+    language: Literal["en", "zh"] = "en"
+    simulation: bool = False
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("a time zone such as Asia/Shanghai") from None
+        return zone
+
+    @property
+    def zone_info(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+
+class WebConfig(Section):
+    host: str = "0.0.0.0"  # noqa: S104  The pages are for every browser on the LAN.
+    port: Port = 8080
+
+
+class FrontendConfig(Section):
+    host: str = "0.0.0.0"  # noqa: S104  Terminals dial in from other networks.
+    port: Port = 7001
+    connections_max: Annotated[int, Field(ge=1, le=100_000)] = 20_000
+    login_timeout_s: Seconds = 300
+    idle_timeout_s: Seconds = 1800
+    confirmation: Literal["F1", "F3"] = "F3"
+    master: Annotated[int, Field(ge=1, le=127)] = 1
+    trace_per_link: Annotated[int, Field(ge=1, le=10_000)] = 200
+    frame_days: Annotated[int, Field(ge=1, le=3650)] = 30
+
+
+class DatabaseConfig(Section):
+    uri: str | None = None
+    uri_file: Path | None = None
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,48}$")] = "station"
+    data: Path = Path("data")
+    cache_mb: Annotated[int, Field(ge=256, le=65_536)] = 256
+
+    @field_validator("uri")
+    @classmethod
+    def _mongodb_uri(cls, uri: str | None) -> str | None:
+        if uri is not None and not uri.startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("an address that begins with mongodb:// or mongodb+srv://")
+        return uri
+
+    @field_validator("uri_file")
+    @classmethod
+    def _one_address(cls, uri_file: Path | None, info: ValidationInfo) -> Path | None:
+        if uri_file is not None and info.data.get("uri") is not None:
+            raise ValueError("either database.uri or database.uri_file, not both")
+        return uri_file
+
+    def address(self) -> str | None:
+        """Return the outside database's address, or None for the private one.
+
+        Raises ConfigError when the file that holds it cannot be read.
+        """
+        if self.uri_file is None:
+            return self.uri
+        try:
+            return self.uri_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(
+                f"database.uri_file: cannot read {self.uri_file}: {error.strerror}"
+            ) from None
+
+
+class LogConfig(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Config(Section):
+    """Everything that is decided before the station starts."""
+
+    station: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,48}$")] = "station-1"
+    site: SiteConfig = SiteConfig()
+    web: WebConfig = WebConfig()
+    frontend: FrontendConfig = FrontendConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    log: LogConfig = LogConfig()
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file. Raises ConfigError with one line per error."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if not isinstance(data, dict | None):
+        raise ConfigError(f"{path}:1: expected keys and values, got {data!r}")
+    lines = dict(_lines(node, ()))
+    errors = [(line, f"key {key!r} stands twice") for key, line in _repeated(node)]
+    try:
+        config = Config.model_validate(data or {})
+    except ValidationError as error:
+        for detail in error.errors():
+            location = tuple(str(part) for part in detail["loc"])
+            errors.append((_line_of(lines, location), _problem(location, detail)))
+    if errors:
+        raise ConfigError("\n".join(f"{path}:{line}: {text}" for line, text in sorted(errors)))
+    return _rooted(config, path)
+
+
+def _rooted(config: Config, path: Path) -> Config:
+    """Take relative paths from systemd's state directory, or else from the file's own folder."""
+    root = Path(os.environ.get("STATE_DIRECTORY") or path.resolve().parent)
+    database = config.database.model_copy(update={"data": root / config.database.data})
+    return config.model_copy(update={"database": database})
+
+
+def _lines(node: yaml.Node | None, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*path, str(key.value)), key.start_mark.line + 1
+            yield from _lines(value, (*path, str(key.value)))
+
+
+def _line_of(lines: dict[tuple[str, ...], int], location: tuple[str, ...]) -> int:
+    while location and location not in lines:
+        location = location[:-1]
+    return lines.get(location, 1)
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            yield from _repeated(value)
+
+
+def _problem(location: tuple[str, ...], detail: ErrorDetails) -> str:
+    name = ".".join(location)
+    if detail["type"] == "extra_forbidden":
+        known = _model_at(location[:-1]).model_fields
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        return f"unknown key '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
+    if name == "database.uri":
+        got = ""  # It may hold a password.
+    else:
+        got = f", got {detail['input']!r}"
+    expected = _range_of(location) or detail["msg"]
+    if detail["type"] == "model_type":
+        expected = "a block of keys"
+    for opening in ("Value error, ", "Input should be "):
+        expected = expected.removeprefix(opening)
+    return f"{name}: expected {expected}{got}"
+
+
+def _model_at(location: tuple[str, ...]) -> type[BaseModel]:
+    model: type[BaseModel] = Config
+    for part in location:
+        inner = model.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    return model
+
+
+def _range_of(location: tuple[str, ...]) -> str | None:
+    """Return a field's limits as text: `1..65535`."""
+    field: FieldInfo | None = _model_at(location[:-1]).model_fields.get(location[-1])
+    if field is None:
+        return None
+    low: Any = None
+    high: Any = None
+    for limit in field.metadata:
+        if isinstance(limit, annotated_types.Ge):
+            low = limit.ge
+        elif isinstance(limit, annotated_types.Gt):
+            low = f"more than {limit.gt}"
+        elif isinstance(limit, annotated_types.Le):
+            high = limit.le
+    return None if low is None or high is None else f"{low}..{high}"
