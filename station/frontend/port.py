@@ -1,0 +1,172 @@
+"""The thread of one port: it opens what a URL names, writes, reads, and opens it again.
+
+pyserial blocks, so nothing of it runs on the loop; the thread tells its `Listener` there what
+happened. A port that cannot be opened, or that fails, is tried again with a growing pause.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import queue
+import termios
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import serial
+
+from station.protocols.line import LineSettings
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT_S = 0.02  # A request waits no longer for a read to end than for the gap it needs.
+WRITE_TIMEOUT_S = 5.0  # The longest frame takes 1.2 s at 2400 bit/s, and 4.8 s at 600.
+IDLE_POLL_S = 0.1  # How often an idle port is asked for bytes, and whether it is still there.
+GAP_S = 0.02  # Between an answer and the next request (DL/T 645 digest, 1.3).
+
+PAUSE_FIRST_S = 1.0  # Before a port is tried again; doubled each time
+PAUSE_MAX_S = 60.0  # up to what a technician who plugs it in still waits for.
+
+_Order = tuple[bytes, float]  # What to write, and for how long to listen closely then.
+
+
+class Listener(Protocol):
+    """Who hears, on the loop, what happens to a port."""
+
+    def opened(self) -> None:
+        """The port is open."""
+        ...
+
+    def not_opened(self, reason: str) -> None:
+        """The port could not be opened."""
+        ...
+
+    def closed(self, reason: str) -> None:
+        """The port is closed again."""
+        ...
+
+    def received(self, data: bytes) -> None:
+        """Bytes have come."""
+        ...
+
+
+class PortThread:
+    """One port. All methods are called on the loop."""
+
+    def __init__(
+        self, name: str, url: str, line: str, listener: Listener, pause_first_s: float
+    ) -> None:
+        self._url = url
+        self._line_text = line
+        self._listener = listener
+        self._pause_first_s = pause_first_s
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._ending = threading.Event()
+        self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"channel {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to open the port."""
+        self._thread.start()
+
+    def send(self, data: bytes, listen_s: float) -> None:
+        """Write, and listen closely for so long."""
+        self._orders.put((data, listen_s))
+
+    def end(self) -> None:
+        """Close the port and end the thread."""
+        self._ending.set()
+        self._orders.put(None)  # Wakes the thread.
+
+    async def ended(self, timeout_s: float) -> bool:
+        """Wait until the thread has ended; return whether it has."""
+        await asyncio.wait((self._ended,), timeout=timeout_s)
+        return self._ended.done()
+
+    # The rest runs in the thread.
+
+    def _run(self) -> None:
+        pause_s = self._pause_first_s
+        while not self._ending.is_set():
+            if self._open_and_serve() > pause_s:
+                pause_s = self._pause_first_s
+            self._ending.wait(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+        self._tell(self._ended.set_result, None)
+
+    def _open_and_serve(self) -> float:
+        """Return for how many seconds the port was open."""
+        opened_at: float | None = None
+        try:
+            with contextlib.closing(self._open()) as port:
+                opened_at = time.monotonic()
+                self._forget_orders()
+                self._tell(self._listener.opened)
+                self._serve(port)
+            reason = "the channel was closed"
+        except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError.
+            reason = self._reason_text(error)
+        except Exception as error:  # The border of a device thread: drivers raise what they like.
+            log.exception("%s failed", self._thread.name)
+            reason = str(error)
+        if opened_at is None:
+            self._tell(self._listener.not_opened, reason)
+            return 0.0
+        self._tell(self._listener.closed, reason)
+        return time.monotonic() - opened_at
+
+    def _open(self) -> serial.Serial:
+        line = LineSettings.parse(self._line_text)
+        is_device = "://" not in self._url
+        return serial.serial_for_url(
+            self._url,
+            baudrate=line.speed,
+            bytesize=line.data_bits,
+            parity=line.parity,
+            stopbits=line.stop_bits,
+            timeout=READ_TIMEOUT_S,
+            write_timeout=WRITE_TIMEOUT_S,
+            exclusive=True if is_device else None,
+        )
+
+    def _serve(self, port: serial.Serial) -> None:
+        """Write and read until told to end; raises what the port raises when it fails."""
+        listen_until = heard_at = 0.0
+        while not self._ending.is_set():
+            order = self._next_order(time.monotonic() < listen_until)
+            if order is not None:
+                data, listen_s = order
+                time.sleep(max(0.0, heard_at + GAP_S - time.monotonic()))
+                port.write(data)
+                listen_until = time.monotonic() + listen_s
+            data = port.read(1)
+            if data:
+                data += port.read(port.in_waiting)
+                heard_at = time.monotonic()
+                self._tell(self._listener.received, data)
+
+    def _next_order(self, is_listening: bool) -> _Order | None:
+        try:
+            return self._orders.get(timeout=0.0 if is_listening else IDLE_POLL_S)
+        except queue.Empty:
+            return None
+
+    def _forget_orders(self) -> None:
+        """Drop what was to be written before the port failed."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._orders.get_nowait()
+
+    def _tell(self, callback: Callable[..., object], *args: object) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed: nobody listens any more.
+            self._loop.call_soon_threadsafe(callback, *args)
+
+    def _reason_text(self, error: Exception) -> str:
+        if isinstance(error, termios.error):
+            return f"the port does not take {self._line_text}: {error.args[-1]}"
+        if isinstance(error, OSError) and error.errno:
+            return os.strerror(error.errno)
+        return str(error)
