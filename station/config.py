@@ -185,10 +185,8 @@ def _problem(location: tuple[str, ...], detail: ErrorDetails) -> str:
         known = _model_at(location[:-1]).model_fields
         near = difflib.get_close_matches(location[-1], known, n=1)
         return f"unknown key '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
-    if name == "database.uri":
-        got = ""  # It may hold a password.
-    else:
-        got = f", got {detail['input']!r}"
+    secret = name == "database.uri"  # It may hold a password.
+    got = "" if secret else f", got {detail['input']!r}"
     expected = _range_of(location) or detail["msg"]
     if detail["type"] == "model_type":
         expected = "a block of keys"

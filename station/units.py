@@ -50,7 +50,7 @@ def from_local(naive: datetime, zone: ZoneInfo) -> datetime:
 
 
 def scaled(value: Decimal, decimals: int) -> int:
-    """Return a decimal as a whole number of its last digit. Raises ValueError if digits would go."""
+    """Return a decimal as a whole number of its last digit. Raises ValueError if digits go."""
     number = value.scaleb(decimals)
     if number != number.to_integral_value():
         raise ValueError(f"{value} has more than {decimals} decimals")

@@ -42,16 +42,18 @@ class Item:
             return f"{value:04X}"
         return str(unscaled(value, self.decimals))
 
-    def to_value(self, decoded: Decimal | datetime | int, zone: ZoneInfo) -> int:
+    def to_value(self, decoded: object, zone: ZoneInfo) -> int:
         """Return what a protocol decoded as the whole number that is stored.
 
         Raises ValueError if it cannot be one of this item's values.
         """
-        if isinstance(decoded, datetime):
+        if self.kind == "clock" and isinstance(decoded, datetime):
             return int(from_local(decoded, zone).timestamp())
+        if self.kind == "bits" and isinstance(decoded, int):
+            return decoded
         if isinstance(decoded, Decimal):
             return scaled(decoded, self.decimals)
-        return decoded
+        raise ValueError(f"{decoded!r} is no value of {self.code}")
 
 
 def _row(

@@ -7,11 +7,13 @@ database is down a run waits with what it holds; the line rests meanwhile.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from station import tasks
 from station.collector.drivers.dlt645 import Dlt645Driver
 from station.collector.outcome import Cause, Got, Missed, Outcome, cause_of
 from station.collector.plan import Want
@@ -21,7 +23,7 @@ from station.frontend.registry import Registry
 from station.live import Feed
 from station.store.objects.meters import Meter
 from station.store.objects.readings import Reading, Readings, Source
-from station.store.objects.runs import FAILURES_MAX, Failure, Run, Runs
+from station.store.objects.runs import FAILURES_MAX, Failure, Run, Runs, RunState
 from station.units import utc_now
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class Ledger:
             rounds=max(run.rounds, round_number),
         )
 
-    def closed(self, state: str) -> Run:
+    def closed(self, state: RunState) -> Run:
         """Return the run as it ended, with the causes of what is missing."""
         causes = Counter(missed.cause.value for missed in self._missed.values())
         failures = _failures(self._missed)
@@ -95,25 +97,23 @@ class Runner:
         ledger = Ledger(replace(run, due=sum(len(one.wants) for one in work)))
         await self._until_stored(lambda: self._runs.start(ledger.run))
         self._announce(ledger.run)
-        reporter = asyncio.ensure_future(self._report(ledger))
-        state = "interrupted"
+        reporter = tasks.spawn(self._report(ledger), name=f"ledger of run {run.id}")
+        state: RunState = "cancelled"
         try:
             links = groupby(sorted(work, key=_link), key=_link)
             await asyncio.gather(
                 *(self._work_link(list(own), ledger, priority, source) for _, own in links)
             )
             state = "finished"
-        except asyncio.CancelledError:
-            state = "cancelled"
-            raise
         finally:
-            reporter.cancel()
+            await tasks.cancel(reporter)
             await self._close(ledger.closed(state))
         return ledger.run
 
     async def _work_link(
         self, work: Sequence[MeterWork], ledger: Ledger, priority: Priority, source: Source
     ) -> None:
+        """Read the meters of one link, round by round."""
         for number, pause_s in enumerate(ROUND_PAUSES_S, start=1):
             if not work:
                 break
@@ -156,7 +156,7 @@ class Runner:
             await self._until_stored(lambda: self._readings.save(readings))
             self._feed.announce("readings", {"meter": meter.address, "count": len(readings)})
 
-    async def _until_stored(self, write: Callable[[], "asyncio.Future[object]"]) -> None:
+    async def _until_stored(self, write: Callable[[], Awaitable[object]]) -> None:
         """Repeat a write until the database has it; writing the same twice changes nothing."""
         attempt = 0
         while True:
@@ -177,7 +177,7 @@ class Runner:
                 continue
             told = ledger.run
             self._announce(told)
-            await self._until_stored(lambda: self._runs.update(told))  # noqa: B023
+            await self._until_stored(partial(self._runs.update, told))
 
     async def _close(self, run: Run) -> None:
         self._announce(run)

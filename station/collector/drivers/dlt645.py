@@ -7,7 +7,7 @@ for item by item. Each exchange's values are handed over at once, so that nothin
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from station.collector.plan import FREEZE_DAYS_MAX, Want, Way
 from station.errors import BadAnswer, Refused
 from station.frontend.link import Answer, Bus, Priority, asked_text
 from station.protocols.dlt645 import Frame, LongAnswer, Version, errors, items, profile, requests
+from station.protocols.dlt645.formats import Value
 from station.protocols.dlt645.items import ItemValue
 from station.store.objects.meters import Meter
 from station.units import from_local, local_day, utc_now
@@ -105,15 +106,19 @@ class Dlt645Driver:
             outcomes = await self._read_items(self._id(wants[0].item), wants)
             if all(isinstance(one, Got) for one in outcomes):
                 return outcomes
-        try:
-            parts = []
-            for data_id in _CLOCK_PARTS[self._version]:
+        values = []
+        for data_id in _CLOCK_PARTS[self._version]:
+            try:
                 data, read_at = await self._ask(data_id)
-                parts += items.decode(self._version, data_id, data)
-            moment = from_local(datetime.combine(parts[0].value, parts[1].value), self._zone)
-        except Refused as refusal:
-            return [Missed(want, Cause.REFUSED, str(refusal)) for want in wants]
-        return [Got(want, int(moment.timestamp()), read_at) for want in wants]
+            except Refused as refusal:
+                return [Missed(want, Cause.REFUSED, str(refusal)) for want in wants]
+            values += [one.value for one in items.decode(self._version, data_id, data)]
+        match values:
+            case [date() as day, time() as hour]:
+                moment = from_local(datetime.combine(day, hour), self._zone)
+                return [Got(want, int(moment.timestamp()), read_at) for want in wants]
+        text = f"meter {self._meter.address}: its clock shows {values}"
+        return [Missed(want, Cause.NOT_A_NUMBER, text) for want in wants]
 
     # What the meter recorded.
 
@@ -132,11 +137,12 @@ class Dlt645Driver:
         request = profile.request(self._meter.address, start=local, count=count)
         try:
             data, read_at = await self._converse(request)
+            records = profile.decode(data)
         except Refused as refusal:
             return _Records({}, utc_now(), str(refusal))
-        found = {
-            from_local(record.time, self._zone): record.values for record in profile.decode(data)
-        }
+        except ValueError as error:
+            raise BadAnswer(f"meter {self._meter.address}: {error}") from None
+        found = {from_local(record.time, self._zone): record.values for record in records}
         return _Records(found, read_at, f"meter {self._meter.address}: no record at {local}")
 
     async def _read_freezes(self, wants: Sequence[Want]) -> AsyncIterator[list[Outcome]]:
@@ -173,13 +179,13 @@ class Dlt645Driver:
     async def _read_frozen(
         self, quantity: int, number: int, wants: Sequence[Want]
     ) -> list[Outcome]:
-        """Read the frozen total and tariffs of an energy; they lie as in the present block."""
+        """Read the frozen total and tariffs of an energy; each bears the energy's identifier."""
+        data_id = _FREEZE_TIME | quantity << 8 | number
         try:
-            data, read_at = await self._ask(_FREEZE_TIME | quantity << 8 | number)
+            data, read_at = await self._ask(data_id)
         except Refused as refusal:
             return [Missed(want, Cause.REFUSED, str(refusal)) for want in wants]
-        block = items.decode(self._version, quantity << 16 | 0xFF00, data)
-        found = {one.data_id: one for one in block}
+        found = {one.data_id: one for one in items.decode(self._version, data_id, data)}
         return [self._outcome(want, found.get(self._id(want.item)), read_at) for want in wants]
 
     # One exchange, or a few for a long answer.
@@ -235,14 +241,12 @@ class Dlt645Driver:
         if found is None:
             text = f"meter {self._meter.address}: {want.item.code} is not in its answer"
             return Missed(want, Cause.NOT_A_NUMBER, text)
-        if not found.valid or isinstance(found.value, str):
+        if not found.valid:
             text = f"meter {self._meter.address}: {want.item.code} is {found.raw.hex(' ').upper()}"
             return Missed(want, Cause.NOT_A_NUMBER, text)
         return self._value(want, found.value, read_at)
 
-    def _value(
-        self, want: Want, value: Decimal | datetime | int | None, read_at: datetime
-    ) -> Outcome:
+    def _value(self, want: Want, value: Value, read_at: datetime) -> Outcome:
         if value is None:
             return Got(want, None, read_at)
         try:

@@ -9,6 +9,7 @@ from station.store.driver import Document
 from station.store.objects.base import Objects, Page
 
 RunKind = Literal["task", "gap", "manual"]
+RunState = Literal["running", "finished", "interrupted", "cancelled"]
 
 FAILURES_MAX = 200  # Enough to see what is wrong; the causes are counted in full.
 
@@ -39,7 +40,7 @@ class Run:
     station: str
     kind: RunKind = "task"
     ended_at: datetime | None = None
-    state: Literal["running", "finished", "interrupted", "cancelled"] = "running"
+    state: RunState = "running"
     due: int = 0
     done: int = 0
     success: int = 0

@@ -1,0 +1,239 @@
+"""The DL/T 645 driver on a bus whose answers are written out: what it asks, and what it makes of it.
+
+Payloads are written by hand after the digest; the independent meter is asked in tests/whole.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from station.collector.drivers.dlt645 import Dlt645Driver
+from station.collector.items import ITEM_BY_CODE
+from station.collector.outcome import Cause, Got, Missed, Outcome
+from station.collector.plan import Want, Way
+from station.errors import BadAnswer, MeterTimeout
+from station.frontend.link import Answer, Priority
+from station.protocols import dlt645
+from station.protocols.dlt645 import Frame, Version, requests
+from station.store.objects.meters import Meter
+from station.units import from_local
+
+ZONE = ZoneInfo("Asia/Shanghai")
+NOW = datetime(2026, 11, 22, 2, 0, tzinfo=timezone.utc)  # 10:00 at the site
+ADDRESS = "000000000161"
+METER = Meter(ADDRESS, "", link="line-1", profile_interval_min=15)
+
+NO_SUCH_DATA = 0x02
+
+Script = Callable[[Frame], Frame | Exception]
+
+
+class WrittenBus:
+    """Answers from a script and keeps what it was asked."""
+
+    name = "line-1"
+
+    def __init__(self, answers: dict[str, str | Exception | list[str | Exception]]) -> None:
+        self._answers = answers
+        self.asked: list[str] = []
+
+    async def exchange(self, request: Frame, *, priority: Priority, timeout_s: float) -> Answer:
+        assert priority is Priority.TASK
+        assert timeout_s > 0
+        key = f"{request.control:02X} {request.data[::-1].hex().upper()}"
+        self.asked.append(key)
+        answer = self._answers.get(key)
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if answer is None:
+            return Answer(requests.refuse(request, NO_SUCH_DATA), NOW)
+        if isinstance(answer, Exception):
+            raise answer
+        more = answer.startswith("+")
+        data = bytes.fromhex(answer.removeprefix("+"))
+        return Answer(dlt645.answer(request, data, has_more=more), NOW)
+
+
+def live(*codes: str) -> list[Want]:
+    return [Want(ITEM_BY_CODE[code], NOW, (Way.LIVE,)) for code in codes]
+
+
+async def read(bus: WrittenBus, wants: list[Want], meter: Meter = METER) -> dict[str, Outcome]:
+    driver = Dlt645Driver(bus, meter, priority=Priority.TASK, zone=ZONE)
+    return {
+        f"{one.want.item.code}": one async for outcomes in driver.read(wants) for one in outcomes
+    }
+
+
+async def read_all(bus: WrittenBus, wants: list[Want], meter: Meter = METER) -> list[Outcome]:
+    driver = Dlt645Driver(bus, meter, priority=Priority.TASK, zone=ZONE)
+    return [one async for outcomes in driver.read(wants) for one in outcomes]
+
+
+def value(outcome: Outcome) -> int | None:
+    assert isinstance(outcome, Got), outcome
+    assert outcome.read_at == NOW
+    return outcome.value
+
+
+async def test_a_single_item_is_asked_by_itself() -> None:
+    bus = WrittenBus({"11 00010000": "26 00 00 00"})  # V-003: 0.26 kWh
+    found = await read(bus, live("energy_import_total"))
+    assert value(found["energy_import_total"]) == 26
+    assert bus.asked == ["11 00010000"]
+
+
+async def test_several_items_are_asked_as_their_block() -> None:
+    bus = WrittenBus(
+        {"11 0201FF00": "01 22 FF FF FF FF", "11 0203FF00": "00 05 80 00 05 80 FF FF FF FF FF FF"}
+    )
+    found = await read(bus, live("voltage_a", "voltage_b", "power_total", "power_a"))
+    assert value(found["voltage_a"]) == 2201
+    assert value(found["voltage_b"]) is None  # Absent on a single-phase meter.
+    assert value(found["power_total"]) == -500  # -0.0500 kW
+    assert bus.asked == ["11 0201FF00", "11 0203FF00"]
+
+
+async def test_a_refused_block_is_asked_item_by_item() -> None:
+    bus = WrittenBus({"11 02010100": "01 22"})
+    found = await read(bus, live("voltage_a", "voltage_b"))
+    assert value(found["voltage_a"]) == 2201
+    missed = found["voltage_b"]
+    assert isinstance(missed, Missed)
+    assert missed.cause is Cause.REFUSED
+    assert missed.text == f"meter {ADDRESS}: 02010200 refused: no requested data"
+    assert bus.asked == ["11 0201FF00", "11 02010100", "11 02010200"]
+
+
+async def test_an_item_missing_in_a_short_block_is_asked_by_itself() -> None:
+    bus = WrittenBus({"11 0201FF00": "01 22", "11 02010200": "FF FF"})
+    found = await read(bus, live("voltage_a", "voltage_b"))
+    assert value(found["voltage_a"]) == 2201
+    assert value(found["voltage_b"]) is None
+
+
+async def test_digits_that_are_none_are_no_value() -> None:
+    bus = WrittenBus({"11 02010100": "1A 22"})
+    missed = (await read(bus, live("voltage_a")))["voltage_a"]
+    assert isinstance(missed, Missed)
+    assert missed.cause is Cause.NOT_A_NUMBER
+    assert "1A 22" in missed.text
+
+
+async def test_a_broken_answer_is_asked_for_once_more() -> None:
+    bus = WrittenBus({"11 02010100": [BadAnswer("checksum"), "01 22"]})
+    assert value((await read(bus, live("voltage_a")))["voltage_a"]) == 2201
+    bus = WrittenBus({"11 02010100": [BadAnswer("checksum"), BadAnswer("checksum")]})
+    with pytest.raises(BadAnswer):
+        await read(bus, live("voltage_a"))
+
+
+async def test_silence_ends_the_reading_of_a_meter() -> None:
+    bus = WrittenBus({"11 02010100": MeterTimeout("no answer")})
+    with pytest.raises(MeterTimeout):
+        await read(bus, live("voltage_a", "frequency"))
+    assert len(bus.asked) == 1
+
+
+async def test_a_long_answer_is_joined() -> None:
+    bus = WrittenBus({"11 0001FF00": "+ 10 00 00 00 04 00", "12 010001FF00": "00 00 06 00 00 00"})
+    found = await read(bus, live("energy_import_total", "energy_import_t1", "energy_import_t2"))
+    assert [value(one) for one in found.values()] == [10, 4, 6]
+
+
+async def test_the_clock_comes_in_one_item_or_in_two() -> None:
+    local = datetime(2026, 11, 22, 10, 0, 7)  # noqa: DTZ001  A meter's clock has no zone.
+    whole = WrittenBus({"11 0400010C": "07 00 10 00 22 11 26"})
+    parts = WrittenBus({"11 04000101": "00 22 11 26", "11 04000102": "07 00 10"})
+    for bus in (whole, parts):
+        found = await read(bus, live("clock"))
+        assert value(found["clock"]) == from_local(local, ZONE).timestamp()
+
+
+async def test_a_1997_meter_is_asked_in_its_own_words() -> None:
+    old = replace(METER, protocol=Version.V1997.value, profile_interval_min=0)
+    bus = WrittenBus({
+        "01 901F": "10 00 00 00 04 00 00 00 06 00 00 00", "01 B611": "20 02",
+        "01 C010": "00 22 11 26", "01 C011": "07 00 10",
+    })  # fmt: skip
+    wants = live("energy_import_total", "energy_import_t1", "voltage_a", "clock")
+    found = await read(bus, wants, old)
+    assert value(found["energy_import_t1"]) == 4
+    assert value(found["voltage_a"]) == 2200  # Whole volts on the wire, tenths in the catalogue.
+    assert isinstance(found["clock"], Got)
+
+
+def recorded(code: str, *hours: float) -> list[Want]:
+    midnight = NOW - timedelta(hours=10)
+    return [
+        Want(ITEM_BY_CODE[code], midnight + timedelta(hours=hour), (Way.PROFILE,)) for hour in hours
+    ]
+
+
+def block(hour: int, minute: int, power: str) -> str:
+    """One load profile block with active power alone (digest section 11)."""
+    body = bytes.fromhex(f"{minute:02d} {hour:02d} 22 11 26 AA {power} AA AA AA AA AA")
+    head = b"\xa0\xa0" + bytes((len(body),))
+    return (head + body + bytes((sum(head + body) & 0xFF, 0xE5))).hex()
+
+
+POWER = "00 10 00 00 10 00 FF FF FF FF FF FF" + "00 00 00" * 4  # 0.1000 kW, no phases B and C
+
+
+async def test_recorded_points_are_asked_in_spans() -> None:
+    answers = block(1, 0, POWER) + block(1, 15, POWER)
+    bus = WrittenBus({"11 26112201000206000001": answers})
+    outcomes = await read_all(bus, recorded("power_total", 1, 1.25))
+    assert [value(one) for one in outcomes] == [1000, 1000]
+    assert bus.asked == ["11 26112201000206000001"]
+
+
+async def test_a_later_record_proves_that_an_earlier_one_is_not_there() -> None:
+    bus = WrittenBus({"11 26112201000206000001": block(1, 15, POWER)})
+    outcomes = await read_all(bus, recorded("power_total", 1, 1.25))
+    assert [value(one) for one in outcomes] == [None, 1000]
+
+
+async def test_no_record_yet_stays_open() -> None:
+    bus = WrittenBus({"11 26112201000106000001": ""})
+    outcomes = await read_all(bus, recorded("power_total", 1))
+    assert [one.cause for one in outcomes if isinstance(one, Missed)] == [Cause.NO_RECORD]
+
+
+async def test_a_point_without_record_is_read_live_if_that_is_still_good() -> None:
+    want = Want(ITEM_BY_CODE["voltage_a"], NOW, (Way.PROFILE, Way.LIVE))
+    bus = WrittenBus({"11 02010100": "01 22"})  # The load profile is refused.
+    outcomes = await read_all(bus, [want])
+    assert [value(one) for one in outcomes] == [2201]
+
+
+async def test_a_meter_without_any_record_is_not_asked_for_every_span() -> None:
+    bus = WrittenBus({})
+    outcomes = await read_all(bus, recorded("power_total", *range(0, 10)))
+    assert len(outcomes) == 10
+    assert len(bus.asked) == 3
+
+
+async def test_midnight_energy_comes_from_the_freeze_of_that_day() -> None:
+    midnight = NOW - timedelta(hours=10)
+    wants = [
+        Want(ITEM_BY_CODE[code], midnight - timedelta(days=1), (Way.FREEZE,))
+        for code in ("energy_import_total", "energy_import_t1")
+    ]
+    bus = WrittenBus({
+        "11 05060001": "00 00 22 11 26", "11 05060002": "00 00 21 11 26",
+        "11 05060102": "10 00 00 00 04 00 00 00",
+    })  # fmt: skip
+    outcomes = await read_all(bus, wants)
+    assert [value(one) for one in outcomes] == [10, 4]
+    assert bus.asked == ["11 05060001", "11 05060002", "11 05060102"]
+
+
+async def test_a_day_that_was_not_frozen_has_no_value_yet() -> None:
+    wants = [Want(ITEM_BY_CODE["energy_import_total"], NOW - timedelta(hours=10), (Way.FREEZE,))]
+    bus = WrittenBus({"11 05060001": "00 00 20 11 26"})
+    outcomes = await read_all(bus, wants)
+    assert [one.cause for one in outcomes if isinstance(one, Missed)] == [Cause.NO_RECORD]
