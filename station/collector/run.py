@@ -114,6 +114,15 @@ class Runner:
         self, work: Sequence[MeterWork], ledger: Ledger, priority: Priority, source: Source
     ) -> None:
         """Read the meters of one link, round by round."""
+        """Read the meters of one link, round by round; its failure does not end the others."""
+        try:
+            await self._work_rounds(work, ledger, priority, source)
+        except Exception:
+            log.exception("run %s: link %s is left", ledger.run.id, work[0].meter.link)
+
+    async def _work_rounds(
+        self, work: Sequence[MeterWork], ledger: Ledger, priority: Priority, source: Source
+    ) -> None:
         for number, pause_s in enumerate(ROUND_PAUSES_S, start=1):
             if not work:
                 break

@@ -1,4 +1,4 @@
-"""The DL/T 645 driver on a bus whose answers are written out: what it asks, and what it makes of it.
+"""The DL/T 645 driver on a bus whose answers are written out: what it asks and makes of them.
 
 Payloads are written by hand after the digest; the independent meter is asked in tests/whole.
 """
@@ -212,7 +212,7 @@ async def test_a_point_without_record_is_read_live_if_that_is_still_good() -> No
 
 async def test_a_meter_without_any_record_is_not_asked_for_every_span() -> None:
     bus = WrittenBus({})
-    outcomes = await read_all(bus, recorded("power_total", *range(0, 10)))
+    outcomes = await read_all(bus, recorded("power_total", *range(10)))
     assert len(outcomes) == 10
     assert len(bus.asked) == 3
 

@@ -100,14 +100,14 @@ def test_missing_is_expected_minus_stored_oldest_first() -> None:
     assert len(wants) == 96 + 5
     assert wants[0].moment == MIDNIGHT - timedelta(days=1)
     assert wants[-1].moment == at(1)
-    stored = {("000000000161", "power_total", DAY - timedelta(days=1)): frozenset(range(0, 1440, 15)),
-              ("000000000161", "power_total", DAY): frozenset({0, 30, 31})}  # fmt: skip
+    yesterday, today = (("000000000161", "power_total", DAY - timedelta(days=n)) for n in (1, 0))
+    stored = {yesterday: frozenset(range(0, 1440, 15)), today: frozenset({0, 30, 31})}
     left = missing(meter(), task(), now, stored)
     assert [want.moment for want in left] == [at(0, 15), at(0, 45), at(1)]
 
 
 def test_nothing_is_missing_when_all_is_stored() -> None:
-    stored = {("000000000161", "power_total", DAY): frozenset(range(0, 1440))}
+    stored = {("000000000161", "power_total", DAY): frozenset(range(1440))}
     assert missing(meter(), task(backfill_days=0), at(23, 59), stored) == []
 
 
