@@ -4,6 +4,7 @@ from .errors import error_words
 from .following import LongAnswer
 from .frame import BROADCAST, PREAMBLE, WILDCARD, Frame, FrameError, Version
 from .functions import data_id_of, version_of
+from .items import ItemValue, decode, encode
 from .parser import Parser
 from .requests import answer, is_answer, payload, read, read_address, refuse
 
@@ -13,11 +14,14 @@ __all__ = [
     "WILDCARD",
     "Frame",
     "FrameError",
+    "ItemValue",
     "LongAnswer",
     "Parser",
     "Version",
     "answer",
     "data_id_of",
+    "decode",
+    "encode",
     "error_words",
     "is_answer",
     "payload",
