@@ -31,7 +31,7 @@ from station.simulator.curve import (
     Periods,
     energies_of,
 )
-from station.simulator.shapes import SHAPES, SUN, SUN_PEAK, TARIFF_OF_HOUR, Shape
+from station.simulator.shapes import CLOUDS, SHAPES, SUN, SUN_PEAK, TARIFF_OF_HOUR, Shape
 
 EPOCH = date(2025, 1, 1)  # Before it, registers stand at their first values.
 DEMAND_S = 900  # The usual demand period.
@@ -177,7 +177,9 @@ class Load:
 
     def _draw_day(self, day: int) -> "_Day":
         random = Random(f"{self._name}/{day}")
-        noise = _noise(self._shape, random)
+        shape = self._shape
+        use = _noise(random, shape.noise, shape.bursts, shape.burst_factor)
+        sun = _noise(random, CLOUDS)
         columns = self._weekend if _is_weekend(day) else self._workday
         curves = [
             Curve(
@@ -185,7 +187,9 @@ class Load:
                 energies,
                 self._periods,
             )
-            for knots, energies in zip(columns, self._registers.drawn(day), strict=True)
+            for knots, noise, energies in zip(
+                columns, (use, use, sun, sun), self._registers.drawn(day), strict=False
+            )
         ]
         return _Day(tuple(curves), _voltage_drift(random))
 
@@ -342,14 +346,14 @@ def _tangents(shape: Shape) -> list[float]:
     ]
 
 
-def _noise(shape: Shape, random: Random) -> list[float]:
+def _noise(random: Random, spread: float, bursts: float = 0.0, factor: float = 1.0) -> list[float]:
     """Return by how much each knot of a day is more or less than usual."""
     noise = []
     drift = 0.0
     for _ in range(SEGMENTS + 1):
-        drift = 0.7 * drift + shape.noise * (random.random() - 0.5)
-        burst = shape.burst_factor if random.random() < shape.bursts else 1.0
-        noise.append(max(0.3, 1 + drift) * burst)
+        drift = 0.7 * drift + spread * (random.random() - 0.5)
+        burst = factor if random.random() < bursts else 1.0
+        noise.append(max(0.3, min(1.6, 1 + drift)) * burst)
     return noise
 
 

@@ -20,8 +20,7 @@ def _hours(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split()))
 
 
-# A home of one phase stays below 10 kW and a workshop of three below 70 kW, bursts included, so
-# that the two-byte currents of 1997 and the signed powers of 2007 can hold them.
+# A workshop stays well below 79.9999 kW, bursts included: the signed powers of 2007 end there.
 SHAPES = {
     "home": Shape(
         watts=(700, 2200),
@@ -42,7 +41,7 @@ SHAPES = {
         tangent=0.33,
     ),
     "workshop": Shape(
-        watts=(12000, 30000),
+        watts=(9000, 22000),
         workday=_hours("8 8 8 8 8 9 14 40 86 98 100 92 48 82 98 100 96 80 40 22 14 10 8 8"),
         weekend=_hours("8 8 8 8 8 8 10 16 28 34 34 28 16 22 24 22 18 12 10 8 8 8 8 8"),
         noise=0.18,
@@ -63,7 +62,8 @@ SHAPES = {
 
 # What a photovoltaic roof gives, in per cent of its peak.
 SUN = (0, 0, 0, 0, 0, 0, 2, 12, 32, 56, 78, 92, 100, 96, 84, 64, 40, 18, 4, 0, 0, 0, 0, 0)
-SUN_PEAK = 3.0  # Times the scale of the meter, so that a home delivers at noon.
+SUN_PEAK = 2.2  # Times the scale of the meter, so that it delivers at noon.
+CLOUDS = 0.3  # As `Shape.noise`; nothing bursts in the sky.
 
 # The tariff of each hour, by the number of tariffs; four are sharp, peak, flat, valley.
 TARIFF_OF_HOUR = {
