@@ -26,11 +26,15 @@ from station.store.objects.settings import Settings
 from station.store.objects.tasks import Tasks
 from station.store.objects.terminals import Terminals
 from station.store.objects.users import Users
+from station.units import UTC
 
 log = logging.getLogger(__name__)
 
 COMMAND_TIMEOUT_S = 5.0  # Longer than any call here takes on a sound box; then it is down.
 PREPARE_TIMEOUT_S = 600.0  # Building an index over years of data takes minutes.
+FRAME_DAYS = 30  # Long enough to look into a complaint, short enough for a small disk.
+DAY_S = 86_400
+INDEX_OPTIONS_CONFLICT = 85
 POOL_MAX = 20  # Connections; more would only queue inside the database on a small box.
 
 
@@ -80,25 +84,27 @@ class Database:
 
     @staticmethod
     async def connect(
-        uri: str, name: str, *, zone: ZoneInfo, timeout_s: float = COMMAND_TIMEOUT_S
+        uri: str,
+        name: str,
+        *,
+        zone: ZoneInfo,
+        timeout_s: float = COMMAND_TIMEOUT_S,
+        frame_days: int = FRAME_DAYS,
     ) -> "Database":
-        """Return the database, ready to use; its days are those of the zone, for ever.
+        """Return the database, ready to use; its days are those of the zone.
 
-        Raises StartError, which names hosts but no credentials.
+        Every call ends within about the timeout; frames are kept for so many days. Raises
+        StartError, which names hosts but no credentials, also when readings lie in another zone.
         """
         hosts = _hosts(uri)
         client = _client(uri, timeout_s)
         database = Database(client, name, zone)
         try:
-            await _prepare(client, database, zone)
-        except PyMongoError as error:
+            await _prepare(client, database, zone, frame_days)
+        except BaseException as error:
             client.close()
-            raise StartError(f"database at {hosts}: {_reason(error)}") from error
-        except DatabaseDown as error:
-            client.close()
-            raise StartError(f"database at {hosts}: {_reason(error.__cause__)}") from error
-        except BaseException:
-            client.close()
+            if isinstance(error, (PyMongoError, DatabaseDown)):
+                raise StartError(f"database at {hosts}: {_reason(error)}") from error
             raise
         return database
 
@@ -125,6 +131,7 @@ def _client(uri: str, timeout_s: float) -> "AsyncIOMotorClient[Document]":
         return AsyncIOMotorClient(
             uri,
             tz_aware=True,
+            tzinfo=UTC,
             serverSelectionTimeoutMS=milliseconds,
             connectTimeoutMS=milliseconds,
             timeoutMS=milliseconds,
@@ -136,8 +143,9 @@ def _client(uri: str, timeout_s: float) -> "AsyncIOMotorClient[Document]":
         raise StartError(f"database.uri at {_hosts(uri)}: {_reason(error)}") from None
 
 
-def _reason(error: BaseException | None) -> str:
+def _reason(error: BaseException) -> str:
     """Return what went wrong in few words; the driver's own may go on for a page."""
+    error = error.__cause__ or error
     if isinstance(error, OperationFailure) and error.code in (13, 18):
         return "user or password is not right"
     if isinstance(error, ServerSelectionTimeoutError):
@@ -146,7 +154,7 @@ def _reason(error: BaseException | None) -> str:
 
 
 async def _prepare(
-    client: "AsyncIOMotorClient[Document]", database: Database, zone: ZoneInfo
+    client: "AsyncIOMotorClient[Document]", database: Database, zone: ZoneInfo, frame_days: int
 ) -> None:
     """Check that the database is one we can use, and bring it to our shape."""
     hello = await client.admin.command("hello")
@@ -164,12 +172,36 @@ async def _prepare(
             await migrate(client[database.name])
             await database.settings.set("schema", number)
         for index in INDEXES:
-            await client[database.name][index.collection].create_index(index.keys, **index.options)
+            await _make_index(client[database.name], index)
+        kept = Index("frames", [("at", 1)], {"expireAfterSeconds": frame_days * DAY_S})
+        await _make_index(client[database.name], kept)
+    await _claim_zone(client[database.name], database, zone)
+
+
+async def _claim_zone(
+    store: "AsyncIOMotorDatabase[Document]", database: Database, zone: ZoneInfo
+) -> None:
+    """Hold on to the zone whose days the sheets are; without sheets it may still change."""
     standing = await database.settings.claim("zone", zone.key)
-    if standing != zone.key:
+    if standing == zone.key:
+        return
+    if await store.sheets.find_one({}, {"_id": 1}) is not None:
         raise StartError(
-            f"database {database.name} keeps days of {standing}; site.zone cannot become {zone.key}"
+            f"database {database.name} holds readings by days of {standing}; "
+            f"site.zone cannot become {zone.key}"
         )
+    await database.settings.set("zone", zone.key)
+
+
+async def _make_index(database: "AsyncIOMotorDatabase[Document]", index: Index) -> None:
+    """Make an index, or change after how long what is in it expires."""
+    try:
+        await database[index.collection].create_index(index.keys, **index.options)
+    except OperationFailure as error:
+        if error.code != INDEX_OPTIONS_CONFLICT:
+            raise
+        change = {"keyPattern": dict(index.keys), **index.options}
+        await database.command({"collMod": index.collection, "index": change})
 
 
 async def _make_collections(database: "AsyncIOMotorDatabase[Document]") -> None:

@@ -6,6 +6,7 @@ put into words. Anything else is a defect and passes unchanged.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -23,10 +24,11 @@ Result = TypeVar("Result")
 # Server codes: unauthorized, authentication failed, stepping down or stopping, primary gone.
 DOWN_CODES = frozenset({13, 18, 91, 189, 10107, 11600, 11602, 13435, 13436})
 
-# The server's word for "another writer came first, nothing was written, try again".
+# The server's word for "nothing was written, try again": mostly another writer came first.
 TRANSIENT = "TransientTransactionError"
-TRANSACTION_ATTEMPTS = 20  # Each is lost only to another writer's success; more is a defect.
+TRANSACTION_TIMEOUT_S = 5.0  # No further attempt after this; one takes some 5 ms.
 CONFLICT_PAUSE_S = 0.002  # About what the other writer's commit takes; grows with each attempt.
+CONFLICT_PAUSE_MAX_S = 0.02
 
 
 @contextmanager
@@ -41,7 +43,9 @@ def our_errors() -> Iterator[None]:
 
 
 def _is_down(error: PyMongoError) -> bool:
-    if error.timeout or isinstance(error, (ConnectionFailure, InvalidOperation)):
+    if isinstance(error, (ConnectionFailure, InvalidOperation)):
+        return True
+    if error.timeout or error.has_error_label(TRANSIENT):
         return True
     return isinstance(error, OperationFailure) and error.code in DOWN_CODES
 
@@ -143,15 +147,21 @@ class Collection:
         It is run again when another writer came first. When the outcome is unknown DatabaseDown
         is raised, and the caller may repeat it if repeating is harmless.
         """
-        attempt = 1
+        deadline = time.monotonic() + TRANSACTION_TIMEOUT_S
+        pause_s = CONFLICT_PAUSE_S
         with our_errors():
             async with await self._client.start_session() as session:
                 while True:
                     try:
                         async with session.start_transaction():
                             return await work(session)
-                    except PyMongoError as error:
-                        if attempt == TRANSACTION_ATTEMPTS or not error.has_error_label(TRANSIENT):
+                    except (PyMongoError, DatabaseDown) as error:
+                        if not _may_run_again(error) or time.monotonic() > deadline:
                             raise
-                    await asyncio.sleep(attempt * CONFLICT_PAUSE_S)
-                    attempt += 1
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s + CONFLICT_PAUSE_S, CONFLICT_PAUSE_MAX_S)
+
+
+def _may_run_again(error: BaseException) -> bool:
+    cause = error.__cause__ or error  # What our_errors turned into DatabaseDown, or the error.
+    return isinstance(cause, PyMongoError) and cause.has_error_label(TRANSIENT)

@@ -40,14 +40,17 @@ READY_TIMEOUT_S = 120.0  # Replaying the journal of a big database on a slow dis
 POLL_PERIOD_S = 0.01  # A start takes some 0.5 s, so this adds nothing that is felt.
 CALL_TIMEOUT_S = 10.0  # One answer of a server that has just come up.
 WATCH_PERIOD_S = 0.5
+RESTART_PAUSE_S = 1.0  # Doubled after each attempt that fails.
 RESTART_PAUSE_MAX_S = 60.0
 SOUND_AFTER_S = 60.0  # Up for this long, the next crash is a new story.
 LOG_SIZE_MAX = 16 * 2**20  # Bytes; one older file is kept beside it.
 LOG_TAIL_SIZE = 16 * 2**10  # Bytes searched for the reason of an end.
 OPLOG_SIZE_MB = 990  # The smallest that is allowed; nobody replicates from here.
 
-ALREADY_INITIALIZED = 23
-UNAUTHORIZED = 13
+PORTS = range(20000, 32768)  # Below those that the kernel lends to outgoing connections.
+
+# Already initialized; unauthorized: a user exists, so all before it is done; not yet initialized.
+HARMLESS_CODES = frozenset({23, 13, 94})
 
 
 def find_binary() -> Path:
@@ -91,6 +94,7 @@ class EmbeddedMongo:
         self._take_directory()
         try:
             await processes.end_orphans("mongod", "--dbpath", str(self._database_path))
+            self._choose_port()
             await self._bring_up(binary)
         except BaseException:
             await self.stop()
@@ -107,7 +111,7 @@ class EmbeddedMongo:
 
     async def watch(self) -> None:
         """Start the server again, on the same port, whenever it ends by itself; bound its log."""
-        pause_s, up_since = 1.0, time.monotonic()
+        pause_s, up_since = RESTART_PAUSE_S, time.monotonic()
         while not self._stopping:
             await asyncio.sleep(WATCH_PERIOD_S)
             process = self._process
@@ -115,7 +119,7 @@ class EmbeddedMongo:
                 self._bound_log()
                 continue
             if time.monotonic() - up_since > SOUND_AFTER_S:
-                pause_s = 1.0
+                pause_s = RESTART_PAUSE_S
             log.error("%s; it is started again in %.0f s", self._ending(process), pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, RESTART_PAUSE_MAX_S)
@@ -191,7 +195,6 @@ class EmbeddedMongo:
 
     async def _bring_up(self, binary: Path) -> None:
         """Run mongod and wait until it is a primary with our user."""
-        self._choose_port()
         self._keep_old_log()
         self._process = self._launch(binary)
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -199,7 +202,7 @@ class EmbeddedMongo:
         if not self._path("ready").exists():
             await self._first_start(deadline)
         async with self._client() as client:
-            await self._follow_port(client)
+            await self._until(deadline, lambda: self._is_member(client))
             await self._until(deadline, lambda: _is_primary(client))
 
     def _choose_port(self) -> None:
@@ -255,15 +258,17 @@ class EmbeddedMongo:
             await _call(client, {"createUser": USER, "pwd": password, "roles": ["root"]})
         self._path("ready").touch(mode=0o600)
 
-    async def _follow_port(self, client: "AsyncIOMotorClient[Document]") -> None:
-        """Tell the replica set when its port is another; it cannot find itself in the old one."""
+    async def _is_member(self, client: "AsyncIOMotorClient[Document]") -> bool:
+        """Whether the replica set knows its port; it is told a new one as soon as it listens."""
         set_config = await client["local"]["system.replset"].find_one()
         if set_config is None:
             raise StartError(f"the data in {self._database_path} is not of an embedded database")
-        if set_config["members"][0]["host"] != self._address():
-            set_config["members"][0]["host"] = self._address()
-            set_config["version"] += 1
-            await _call(client, {"replSetReconfig": set_config, "force": True})
+        if set_config["members"][0]["host"] == self._address():
+            return True
+        set_config["members"][0]["host"] = self._address()
+        set_config["version"] += 1
+        await _call(client, {"replSetReconfig": set_config, "force": True})
+        return False
 
     @asynccontextmanager
     async def _client(self, *, user: bool = True) -> AsyncIterator["AsyncIOMotorClient[Document]"]:
@@ -280,8 +285,9 @@ class EmbeddedMongo:
 
     def _ending(self, process: "subprocess.Popen[bytes] | None") -> str:
         """Return how mongod ended and its last word about it."""
-        code = None if process is None else process.returncode
-        return f"mongod ended (exit code {code}): {_last_words(self._path('mongod.log'))}"
+        code = 0 if process is None else process.returncode
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"mongod {how}: {_last_words(self._path('mongod.log'))}"
 
     def _keep_old_log(self) -> None:
         """Begin a new log; that of the last run stays as `mongod.log.1`."""
@@ -298,12 +304,11 @@ class EmbeddedMongo:
 
 
 async def _call(client: "AsyncIOMotorClient[Document]", command: Document) -> None:
-    """Send a command of the first start; one that an earlier, cut-off start got through is fine."""
+    """Send a command of the start, unless it is done already or must wait and be sent again."""
     try:
         await client.admin.command(command)
     except OperationFailure as error:
-        # Once a user exists nobody gets in without a password, so the steps before it were done.
-        if error.code not in (ALREADY_INITIALIZED, UNAUTHORIZED):
+        if error.code not in HARMLESS_CODES:
             raise
 
 
@@ -322,9 +327,9 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    while not _is_free(port := secrets.choice(PORTS)):
+        pass
+    return port
 
 
 def _write(file: Path, text: str) -> None:
@@ -338,20 +343,19 @@ def _write(file: Path, text: str) -> None:
 
 
 def _last_words(file: Path) -> str:
-    """Return the last error in a log of mongod, or its last line of any kind."""
-    with file.open("rb") as source:
-        source.seek(max(0, file.stat().st_size - LOG_TAIL_SIZE))
-        lines = source.read().decode(errors="replace").splitlines()
-    entries = [_log_entry(line) for line in reversed(lines)]
+    """Return the first error near the end of a log of mongod, or its last line of any kind."""
+    lines = file.read_bytes()[-LOG_TAIL_SIZE:].decode(errors="replace").splitlines()
+    entries = [_log_entry(line) for line in lines[1:] or lines]  # The first one may be cut.
     errors = [text for severity, text in entries if severity in ("F", "E")]
-    return (errors or [text for _, text in entries] or ["it said nothing"])[0]
+    return (errors or [text for _, text in reversed(entries)] or ["it said nothing"])[0]
 
 
 def _log_entry(line: str) -> tuple[str, str]:
     """Return severity and words of a log line; what is not JSON is an error as it stands."""
     try:
         entry = json.loads(line)
-        reason = entry.get("attr", {}).get("error", "")
+        attributes = entry.get("attr", {})
+        reason = attributes.get("message") or attributes.get("error", "")
         return entry["s"], f"{entry['msg']} {reason}".strip()
     except (ValueError, KeyError, TypeError, AttributeError):
         return "E", line

@@ -4,10 +4,12 @@ import asyncio
 import ctypes
 import logging
 import os
+import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from station.errors import StartError
@@ -42,44 +44,54 @@ async def end_orphans(program: str, option: str, value: str) -> None:
 
     Raises StartError when one cannot be ended.
     """
-
-    for pid in _running(program, option, value):
-
-        def is_gone(pid: int = pid) -> bool:
-            return not _runs(pid, program, option, value)
-
-        log.warning("stopping %s %d, left behind by a station that died", program, pid)
-        _signal(pid, signal.SIGTERM)
-        if await _comes_true(is_gone, STOP_TIMEOUT_S):
-            continue
-        _signal(pid, signal.SIGKILL)
-        if not await _comes_true(is_gone, KILL_TIMEOUT_S):
-            raise StartError(f"{program} {pid} with {option} {value} cannot be stopped")
+    for entry in _all_processes():
+        with suppress(ProcessLookupError), _handle(int(entry.name)) as process:
+            # Looked at only now: while the handle is open the number names no other process.
+            if _runs(entry, program, option, value):
+                await _end_orphan(process, f"{program} {entry.name}")
 
 
-def _running(program: str, option: str, value: str) -> list[int]:
-    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [pid for pid in pids if _runs(pid, program, option, value)]
-
-
-def _runs(pid: int, program: str, option: str, value: str) -> bool:
-    """Whether a process is that program; a dead one has no command line."""
+async def _end_orphan(process: int, name: str) -> None:
+    log.warning("stopping %s, left behind by a station that died", name)
     try:
-        words = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        if not await _comes_true(lambda: _has_ended(process), STOP_TIMEOUT_S):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+    except PermissionError:
+        raise StartError(f"{name} belongs to another user; stop it first") from None
+    if not await _comes_true(lambda: _has_ended(process), KILL_TIMEOUT_S):
+        raise StartError(f"{name} runs on our data and cannot be stopped")
+
+
+def _all_processes() -> list[Path]:
+    return [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+@contextmanager
+def _handle(pid: int) -> Iterator[int]:
+    """Open a process as a file (pidfd_open(2)). Raises ProcessLookupError when it has gone."""
+    handle = os.pidfd_open(pid)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _has_ended(process: int) -> bool:
+    """Whether the process of this handle has given back its files, ports and locks."""
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _runs(entry: Path, program: str, option: str, value: str) -> bool:
+    try:
+        words = (entry / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
     if Path(os.fsdecode(words[0])).name != program or os.fsencode(option) not in words:
         return False
     return words[words.index(os.fsencode(option)) + 1] == os.fsencode(value)
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
-    except PermissionError:
-        raise StartError(f"process {pid} belongs to another user; stop it first") from None
 
 
 async def _comes_true(check: Callable[[], bool], timeout_s: float) -> bool:
