@@ -6,11 +6,11 @@ value does not fit; it writes what was read byte for byte. Numbers keep the digi
 A.7 gives Decimal("220.0"); times are the local times of the device.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar, Protocol
 
 MISSING = 0xEE
 CENTURY = 2000
@@ -59,18 +59,26 @@ class PartTime:
 Value = Decimal | int | str | datetime | date | Clock | PartTime
 
 
-class Format(Protocol):
+class Format(ABC):
     """How one value lies on the wire."""
 
-    @property
-    def size(self) -> int:
-        """Return the number of bytes."""
+    size: int
 
+    @abstractmethod
     def decode(self, raw: bytes) -> Value | None:
         """Return the value of exactly `size` bytes, None if there is none."""
 
+    @abstractmethod
     def encode(self, value: Value) -> bytes:
         """Return the `size` bytes of a value. Raises ValueError."""
+
+    def words(self, value: Value) -> str:
+        """Return a value as text: numbers in decimal, times as ISO writes them."""
+        if isinstance(value, Decimal):
+            return f"{value:f}"
+        if isinstance(value, datetime):
+            return value.isoformat(" ", "minutes")
+        return str(value)
 
 
 def bcd_digits(raw: bytes) -> str | None:
@@ -103,10 +111,8 @@ def _digits_of(number: Decimal, decimals: int, size: int) -> str:
     return digits
 
 
-class Bcd:
+class Bcd(Format):
     """Digits as the printed standard draws them: "XXX.X", with a sign bit on top "±XXX.X"."""
-
-    __slots__ = ("decimals", "digits", "picture", "signed", "size")
 
     def __init__(self, picture: str) -> None:
         self.picture = picture
@@ -145,12 +151,12 @@ class Bcd:
         return bytes(raw[::-1])
 
 
-class ScaledBcd:
+class ScaledBcd(Format):
     """A.2: three digits with a power of ten; the exponent of the Decimal is that power."""
 
-    size: ClassVar[int] = 2
-    exponent_max: ClassVar[int] = 4  # Scale 000; each step is one power less, down to 111.
-    exponent_min: ClassVar[int] = -3
+    size = 2
+    exponent_max = 4  # Scale 000; each step is one power less, down to 111.
+    exponent_min = -3
 
     def decode(self, raw: bytes) -> Decimal | None:
         """Return the number of 2 bytes, None if they are not BCD."""
@@ -169,11 +175,11 @@ class ScaledBcd:
         return bytes((int(digits[2:], 16), top | int(digits[:2], 16)))
 
 
-class EnergyBcd:
+class EnergyBcd(Format):
     """A.3: seven digits in kWh (exponent 0) or MWh (exponent 3), or in 1/1000 yuan and yuan."""
 
-    size: ClassVar[int] = 4
-    digits: ClassVar[int] = 7
+    size = 4
+    digits = 7
 
     def decode(self, raw: bytes) -> Decimal | None:
         """Return the number of 4 bytes, None if they are not BCD."""
@@ -202,10 +208,10 @@ def _exponent_for(number: Decimal, digits: int, exponents: "tuple[int, ...] | ra
     raise ValueError(f"{number} does not fit {digits} digits")
 
 
-class PercentBcd:
+class PercentBcd(Format):
     """A.4: two digits, 0 to 79 percent, D7 set when it goes down."""
 
-    size: ClassVar[int] = 1
+    size = 1
 
     def decode(self, raw: bytes) -> Decimal | None:
         """Return the number of 1 byte, None if it is not BCD."""
@@ -223,10 +229,10 @@ class PercentBcd:
         return bytes((int(digits, 16) | number.is_signed() << 7,))
 
 
-class AddressBcd:
+class AddressBcd(Format):
     """A.12: the 12 digits of a meter; other hex digits are met (AAH wildcards) and kept."""
 
-    size: ClassVar[int] = 6
+    size = 6
 
     def decode(self, raw: bytes) -> str | None:
         """Return 12 hex digits, most significant first; None if it is all EEH."""
@@ -244,14 +250,12 @@ _MISSING_ADDRESS = bytes((MISSING,)) * AddressBcd.size
 _PART_MAX = {"second": 59, "minute": 59, "hour": 24, "day": 31, "month": 12, "year": 99}
 
 
-class TimeBcd:
+class TimeBcd(Format):
     """Two BCD digits for each part, in the order of the wire.
 
     The value is a datetime when the parts reach from the minute or second to the year, a date when
     they reach from the day to the year, else a PartTime.
     """
-
-    __slots__ = ("_build", "parts", "size")
 
     def __init__(self, *parts: str) -> None:
         self.parts = parts
@@ -295,10 +299,10 @@ class TimeBcd:
 _CLOCK_TIME = TimeBcd("second", "minute", "hour", "day", "month", "year")
 
 
-class ClockBcd:
+class ClockBcd(Format):
     """A.1: second to year, the weekday in the top bits of the month."""
 
-    size: ClassVar[int] = 6
+    size = 6
 
     def decode(self, raw: bytes) -> Clock | None:
         """Return the clock of 6 bytes, None if there is no such time."""
@@ -315,10 +319,8 @@ class ClockBcd:
         return bytes(raw)
 
 
-class Unsigned:
+class Unsigned(Format):
     """A binary number, low byte first."""
-
-    __slots__ = ("size",)
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -337,15 +339,15 @@ class Unsigned:
 
 
 class Bits(Unsigned):
-    """BSn: single bits, D0 the least significant; shown as hex digits, highest first."""
+    """BSn: single bits, D0 the least significant; in words hex digits, highest first."""
 
-    __slots__ = ()
+    def words(self, value: Value) -> str:
+        """Return the bits as hex digits."""
+        return f"{value:0{2 * self.size}X}"
 
 
-class Octets:
+class Octets(Format):
     """Bytes that are not looked into, as hex digits in the order of the wire."""
-
-    __slots__ = ("size",)
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -364,10 +366,8 @@ class Octets:
         return raw
 
 
-class Characters:
+class Characters(Format):
     """Text, padded with zero bytes; GB18030, which holds ASCII and GB2312."""
-
-    __slots__ = ("size",)
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -390,10 +390,8 @@ class Characters:
         return raw.ljust(self.size, b"\0")
 
 
-class Nibbles:
+class Nibbles(Format):
     """A phone number: digits from left to right, filled up with F."""
-
-    __slots__ = ("size",)
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -410,10 +408,10 @@ class Nibbles:
         return bytes.fromhex(value.ljust(2 * self.size, "F"))
 
 
-class IpAddress:
+class IpAddress(Format):
     """Four bytes in reading order."""
 
-    size: ClassVar[int] = 4
+    size = 4
 
     def decode(self, raw: bytes) -> str | None:
         """Return "192.168.0.1"."""
@@ -427,10 +425,10 @@ class IpAddress:
         return bytes(map(int, parts))
 
 
-class RegionBcd:
+class RegionBcd(Format):
     """A1 of a terminal's address as four hex digits."""
 
-    size: ClassVar[int] = 2
+    size = 2
 
     def decode(self, raw: bytes) -> str | None:
         """Return four hex digits, most significant first."""
@@ -481,14 +479,3 @@ BS32 = Bits(4)
 BS64 = Bits(8)
 IP = IpAddress()
 REGION = RegionBcd()
-
-
-def words(layout: Format, value: Value) -> str:
-    """Return a value as text: numbers in decimal, bits in hex, times as ISO writes them."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(layout, Bits):
-        return f"{value:0{2 * layout.size}X}"
-    if isinstance(value, datetime):
-        return value.isoformat(" ", "minutes")
-    return str(value)
