@@ -62,8 +62,9 @@ class Trace:
         self._dropped = 0  # Since the database went away.
         self._database_down = False
         self._writer: asyncio.Task[None] | None = None
-        # Unique over the starts of a station, and below 2 ** 63.
-        self._exchanges = itertools.count(int(time.time() * 1000) << 20)
+        # Begins with the microseconds of the start: no station makes as many exchanges as these
+        # go by, so a later start has numbers of its own, and a browser still counts so far.
+        self._exchanges = itertools.count(time.time_ns() // 1000)
         self.dropped_total = 0
 
     def start(self) -> None:
