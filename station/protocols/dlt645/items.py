@@ -53,7 +53,11 @@ def decode(
     No data is no value: the meter has no such record. `overrides` are the rows in which a model of
     meters differs, such as `parameters.LADDERS_VALUES_FIRST`.
     """
-    candidates = find(version, data_id, overrides)
+    return decode_as(find(version, data_id, overrides), data_id, payload)
+
+
+def decode_as(candidates: Sequence[Found], data_id: int, payload: bytes) -> list[ItemValue]:
+    """Return the values in data that may have several layouts; the first that fits is taken."""
     for found in candidates:
         if found.sections:
             values = _decode_sections(found, payload)
@@ -62,7 +66,7 @@ def decode(
         elif found.layout is not None:
             fields = found.layout.fields_of(payload)
             if fields is not None:
-                return _decode_fields(fields, payload)
+                return decode_fields(fields, payload)
     if not payload:
         return []
     code, name = (candidates[0].code, candidates[0].name) if candidates else ("", UNKNOWN)
@@ -111,7 +115,8 @@ def _find_1997(data_id: int, overrides: tuple[Row, ...] | None) -> list[Found]:
     return TABLE_1997.find(data_id, overrides or ())
 
 
-def _decode_fields(fields: tuple[Field, ...], data: bytes) -> list[ItemValue]:
+def decode_fields(fields: Sequence[Field], data: bytes) -> list[ItemValue]:
+    """Return the values of fields that follow one another in data of exactly their length."""
     values = []
     start = 0
     for data_id, code, name, unit, size, decode_one, _ in fields:
@@ -140,7 +145,7 @@ def _decode_sections(found: Found, data: bytes) -> list[ItemValue] | None:
     for section, part in zip(found.sections, parts, strict=True):
         fields = section.layout.fields_of(part) if section.layout is not None else None
         if fields is not None:
-            values += _decode_fields(fields, part)
+            values += decode_fields(fields, part)
         elif part:
             raw = ItemValue(0, section.code, section.name, None, "", part, valid=False)
             values.append(raw)

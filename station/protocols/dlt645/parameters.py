@@ -241,7 +241,38 @@ PARAMETERS = (
 # Other makers have the values of both sets first, then the prices of both.
 LADDERS_VALUES_FIRST = _ladders("00", "02", "01", "03")
 
-# The bits of the status words that are agreed; where a field has two bits, the lower one.
+_PHASE_FAULTS = (
+    Text("voltage loss", "失压"),
+    Text("under-voltage", "欠压"),
+    Text("over-voltage", "过压"),
+    Text("current loss", "失流"),
+    Text("over-current", "过流"),
+    Text("overload", "过载"),
+    Text("power reversal", "潮流反向"),
+    Text("phase loss", "断相"),
+    Text("current break", "断流"),
+)
+_FAULTS = (
+    Text("reverse voltage sequence", "电压逆相序"),
+    Text("reverse current sequence", "电流逆相序"),
+    Text("voltage unbalance", "电压不平衡"),
+    Text("current unbalance", "电流不平衡"),
+    Text("auxiliary supply loss", "辅助电源失电"),
+    Text("power-off", "掉电"),
+    Text("demand overrun", "需量超限"),
+    Text("power factor low", "总功率因数超下限"),
+)
+
+
+def _of_phase(phase: str) -> dict[int, Text]:
+    return {
+        bit: Text(f"phase {phase} {fault.en}", f"{phase}相{fault.zh}")
+        for bit, fault in enumerate(_PHASE_FAULTS)
+    }
+
+
+# What a set bit of each status word says (digest 8.3). Word 7 is unconfirmed but for bit 7; the
+# bits that only a newer profile has in word 1 are left out, being unconfirmed too.
 STATUS_BITS = {
     1: {
         1: Text("demand by interval, not sliding", "需量积算方式为区间"),
@@ -276,4 +307,8 @@ STATUS_BITS = {
         14: Text("local account not opened", "本地未开户"),
         15: Text("remote account not opened", "远程未开户"),
     },
+    4: _of_phase("A"),
+    5: _of_phase("B"),
+    6: _of_phase("C"),
+    7: dict(enumerate(_FAULTS)),
 }

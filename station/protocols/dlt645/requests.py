@@ -20,7 +20,8 @@ EVERYTHING = 0xFFFFFFFF  # In `clear_events`.
 
 FREEZE_NOW = "99999999"  # MMDDhhmm; 99DDhhmm is monthly, 9999hhmm daily, 999999mm hourly.
 
-_BAUD_BITS = {600: 0x02, 1200: 0x04, 2400: 0x08, 4800: 0x10, 9600: 0x20, 19200: 0x40}
+# Digest 2.1: one bit a rate; those beside 08, 10 and 20 follow the pattern.
+BAUD_BITS = {600: 0x02, 1200: 0x04, 2400: 0x08, 4800: 0x10, 9600: 0x20, 19200: 0x40}
 _WILD = "AA"
 
 
@@ -110,10 +111,10 @@ def broadcast_time(local_time: datetime, *, address: str = BROADCAST) -> Frame:
 
 def change_baud(version: Version, address: str, speed: int) -> Frame:
     """Change the speed once the meter has echoed it. Raises ValueError for an unknown speed."""
-    if speed not in _BAUD_BITS:
-        raise ValueError(f"speed {speed} is none of {', '.join(map(str, _BAUD_BITS))}")
+    if speed not in BAUD_BITS:
+        raise ValueError(f"speed {speed} is none of {', '.join(map(str, BAUD_BITS))}")
     code = functions.CHANGE_BAUD if version is Version.V2007 else functions.CHANGE_BAUD_1997
-    return Frame(address, code, bytes((_BAUD_BITS[speed],)))
+    return Frame(address, code, bytes((BAUD_BITS[speed],)))
 
 
 # Requests of 2007 alone.

@@ -97,7 +97,7 @@ class Layout:
     ) -> None:
         self.fields = tuple(fields)
         self._is_block = is_block
-        self._fixed_size = sum(one.size for one in fields if one.size != ALL_THAT_IS_LEFT)
+        self.fixed_size = sum(one.size for one in fields if one.size != ALL_THAT_IS_LEFT)
         self._is_open = any(one.size == ALL_THAT_IS_LEFT for one in fields)
         self._by_size: dict[int, tuple[Field, ...]] = {}
         if not self._is_open:
@@ -116,8 +116,8 @@ class Layout:
         found = self._by_size.get(len(data))
         if found is not None:
             return found
-        if self._is_open and len(data) >= self._fixed_size:
-            rest = len(data) - self._fixed_size
+        if self._is_open and len(data) >= self.fixed_size:
+            rest = len(data) - self.fixed_size
             return tuple(
                 one._replace(size=rest) if one.size == ALL_THAT_IS_LEFT else one
                 for one in self.fields
