@@ -34,7 +34,7 @@ COMMAND_TIMEOUT_S = 5.0  # Longer than any call here takes on a sound box; then 
 PREPARE_TIMEOUT_S = 600.0  # Building an index over years of data takes minutes.
 FRAME_DAYS = 30  # Long enough to look into a complaint, short enough for a small disk.
 DAY_S = 86_400
-INDEX_OPTIONS_CONFLICT = 85
+NAMESPACE_EXISTS, INDEX_OPTIONS_CONFLICT = 48, 85  # Codes of the server.
 POOL_MAX = 20  # Connections; more would only queue inside the database on a small box.
 
 
@@ -63,9 +63,11 @@ INDEXES = (
 class Database:
     """An open database and its stores."""
 
-    def __init__(self, client: "AsyncIOMotorClient[Document]", name: str, zone: ZoneInfo) -> None:
+    def __init__(
+        self, client: "AsyncIOMotorClient[Document]", name: str, zone: ZoneInfo, timeout_s: float
+    ) -> None:
         def collection(collection_name: str) -> Collection:
-            return Collection(client, name, collection_name)
+            return Collection(client, name, collection_name, timeout_s)
 
         self._client = client
         self.name = name
@@ -98,7 +100,7 @@ class Database:
         """
         hosts = _hosts(uri)
         client = _client(uri, timeout_s)
-        database = Database(client, name, zone)
+        database = Database(client, name, zone, timeout_s)
         try:
             await _prepare(client, database, zone, frame_days)
         except BaseException as error:
@@ -206,11 +208,13 @@ async def _make_index(database: "AsyncIOMotorDatabase[Document]", index: Index) 
 
 async def _make_collections(database: "AsyncIOMotorDatabase[Document]") -> None:
     """Schema 1: make the large collections, compressed well. What is there already stays."""
-    there = await database.list_collection_names()
+    options = {"wiredTiger": {"configString": "block_compressor=zstd"}}
     for name in ("sheets", "frames"):
-        if name not in there:
-            options = {"wiredTiger": {"configString": "block_compressor=zstd"}}
-            await database.create_collection(name, storageEngine=options)
+        try:
+            await database.command({"create": name, "storageEngine": options})
+        except OperationFailure as error:
+            if error.code != NAMESPACE_EXISTS:
+                raise
 
 
 # Number n brings schema n-1 to n. Each may be cut off and run again.

@@ -26,7 +26,6 @@ DOWN_CODES = frozenset({13, 18, 91, 189, 10107, 11600, 11602, 13435, 13436})
 
 # The server's word for "nothing was written, try again": mostly another writer came first.
 TRANSIENT = "TransientTransactionError"
-TRANSACTION_TIMEOUT_S = 5.0  # No further attempt after this; one takes some 5 ms.
 CONFLICT_PAUSE_S = 0.002  # About what the other writer's commit takes; grows with each attempt.
 CONFLICT_PAUSE_MAX_S = 0.02
 
@@ -51,12 +50,14 @@ def _is_down(error: PyMongoError) -> bool:
 
 
 class Collection:
-    """One collection, with the verbs that the store modules use."""
+    """One collection, with the verbs that the store modules use; each ends within the timeout."""
 
-    def __init__(self, client: "AsyncIOMotorClient[Document]", database: str, name: str) -> None:
+    def __init__(
+        self, client: "AsyncIOMotorClient[Document]", database: str, name: str, timeout_s: float
+    ) -> None:
         self._client = client
         self._collection = client[database][name]
-        self.name = name
+        self._timeout_s = timeout_s
 
     async def find_one(
         self, query: Query, *, fields: Query | None = None, session: Any = None
@@ -147,7 +148,7 @@ class Collection:
         It is run again when another writer came first. When the outcome is unknown DatabaseDown
         is raised, and the caller may repeat it if repeating is harmless.
         """
-        deadline = time.monotonic() + TRANSACTION_TIMEOUT_S
+        deadline = time.monotonic() + self._timeout_s
         pause_s = CONFLICT_PAUSE_S
         with our_errors():
             async with await self._client.start_session() as session:
