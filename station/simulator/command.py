@@ -1,0 +1,89 @@
+"""`station simulate`: runs a simulated site against a front-end until it is told to stop."""
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from station import tasks
+from station.errors import ConfigError
+from station.simulator.site import DEMO_SITE, load
+from station.simulator.terminal import run_site
+
+log = logging.getLogger(__name__)
+
+EXIT_BAD_SITE = 2
+PR_SET_PDEATHSIG = 1  # prctl(2)
+PORT_MAX = 65_535
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `station simulate`."""
+    parser.add_argument(
+        "--connect", type=place, required=True, metavar="HOST:PORT", help="the front-end to dial"
+    )
+    parser.add_argument(
+        "--site", type=Path, metavar="FILE", help="a site in YAML; without it, the demo site"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="another seed, other loads (default: 1)"
+    )
+    parser.add_argument(
+        "--language", choices=("en", "zh"), default="en", help="of names in the log"
+    )
+    parser.add_argument(
+        "--with-parent",
+        nargs="?",
+        type=int,
+        const=0,
+        metavar="PID",
+        help="end when the process that started this one ends; PID tells whether it still lives",
+    )
+
+
+def place(text: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT. Raises ArgumentTypeError if it is none."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT, got {text!r}")
+    return host.strip("[]"), int(port)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Simulate until SIGTERM or SIGINT; return 0, or 2 when the site file cannot be used."""
+    if args.with_parent is not None and not _ends_with_parent(args.with_parent):
+        return 0
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(message)s")
+    try:
+        site = DEMO_SITE if args.site is None else load(args.site)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_BAD_SITE
+    host, port = args.connect
+    meters = sum(len(line.meters) for terminal in site.terminals for line in terminal.lines)
+    log.info("dialling %s:%d; terminals: %d, meters: %d", host, port, len(site.terminals), meters)
+    asyncio.run(_until_told(run_site(site, host, port, seed=args.seed, language=args.language)))
+    return 0
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Run until the work fails, or until SIGTERM or SIGINT ends it."""
+    running = tasks.spawn(work, name="simulated site")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+def _ends_with_parent(parent: int) -> bool:
+    """Have the kernel end this process with its parent; False if that one is gone already."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    return parent in (0, os.getppid())
