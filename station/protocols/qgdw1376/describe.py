@@ -1,9 +1,11 @@
 """A frame as JSON for a person to read: every field by name, values as text, numbers in decimal."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from station.protocols import dlt645
 from station.protocols.dlt645.describe import describe as describe_meter_frame
+from station.protocols.noise import Noise
 from station.protocols.qgdw1376.formats import A16
 from station.protocols.qgdw1376.forward import inner_bytes
 from station.protocols.qgdw1376.frame import PROTOCOL_2009, Frame, TimeTag
@@ -74,16 +76,20 @@ def _forwarded_view(inner: bytes) -> dict[str, Any] | None:
     """Return the meter's frame among the bytes forwarded; None when nothing came back."""
     if not inner:
         return None
+    reasons = []
+    for event in meter_events(inner):
+        if isinstance(event, dlt645.Frame):
+            return describe_meter_frame(event)
+        reasons.append(event.reason)
+    return {"error": reasons[-1], "data": inner.hex().upper()}
+
+
+def meter_events(inner: bytes) -> Iterator[dlt645.Frame | Noise]:
+    """Return the frames of meters among bytes forwarded, and what stands around them."""
     parser = dlt645.Parser()
     parser.receive_data(inner)
     parser.expire()
-    reason = "no frame of a meter"
-    while (event := parser.next_event()) is not None:
-        if isinstance(event, dlt645.Frame):
-            return describe_meter_frame(event)
-        if event.reason != "preamble":
-            reason = event.reason
-    return {"error": reason, "data": inner.hex().upper()}
+    return iter(parser.next_event, None)
 
 
 def _closing_view(frame: Frame) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Clock:
         return cls(time.replace(microsecond=0), time.isoweekday())
 
     def __str__(self) -> str:
-        return str(self.time)
+        return self.time.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Format(ABC):
         if isinstance(value, Decimal):
             return f"{value:f}"
         if isinstance(value, datetime):
-            return value.isoformat(" ", "minutes")
+            return value.isoformat()
         return str(value)
 
 
