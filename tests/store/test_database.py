@@ -142,7 +142,6 @@ async def test_killed_and_started_again(mongo: EmbeddedMongo, zone: ZoneInfo) ->
     await database.settings.set("before", 1)
     assert mongo.pid is not None
     kill(mongo.pid)
-    began = time.monotonic()
     for use in (
         database.ping(),
         database.settings.get("before"),
@@ -152,9 +151,10 @@ async def test_killed_and_started_again(mongo: EmbeddedMongo, zone: ZoneInfo) ->
         database.terminals.remove("02001234"),
         database.readings.save([Reading("1", "a", utc_now(), 1, utc_now())]),
     ):
+        began = time.monotonic()
         with pytest.raises(DatabaseDown, match="the database does not answer"):
             await use
-    assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 3, "well after the timeout, but on a busy box"
     await mongo.stop()
     await mongo.start()
     assert await database.readings.save([Reading("1", "a", utc_now(), 1, utc_now())]) == 1
