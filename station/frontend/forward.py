@@ -9,7 +9,7 @@ import time
 from datetime import datetime
 from typing import Protocol
 
-from station.errors import BadAnswer, InvalidValue, MeterTimeout, Refused
+from station.errors import BadAnswer, InvalidValue, LinkDown, MeterTimeout, Refused
 from station.frontend.link import Answer, Line, Priority, asked_text, fault_text
 from station.protocols.dlt645 import frame as dlt645
 from station.protocols.dlt645.parser import Parser
@@ -65,6 +65,7 @@ class ForwardedBus:
 
     def __init__(self, link: TerminalLink, port: int, line: str) -> None:
         """Raises InvalidValue if a terminal cannot be told of this port or line."""
+        self.name = link.address  # Its ports share the terminal's one request at a time.
         self._link = link
         self._port = port
         if not 0 < port <= 0xFF:
@@ -75,15 +76,12 @@ class ForwardedBus:
         except ValueError as error:
             raise InvalidValue("line", str(error)) from error
 
-    @property
-    def name(self) -> str:
-        """Return the terminal's address: its ports share its one request at a time."""
-        return self._link.address
-
     async def exchange(
         self, request: dlt645.Frame, *, priority: Priority, timeout_s: float
     ) -> Answer:
         """Ask a meter; see `station.frontend.link.Bus`."""
+        if self._link.address != self.name:
+            raise LinkDown(f"terminal {self.name}: its connection is now another terminal's")
         question = _Question(self._link, self._port, self._line, request, timeout_s)
         return await self._link.line.ask(question, priority)
 

@@ -196,7 +196,7 @@ class TerminalConnection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         host, port = transport.get_extra_info("peername", ("unknown", 0))[:2]
-        self.remote = f"{host}:{port}"
+        self.remote = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if not self._server.admit(self):
             self.abort("too many connections")
             return

@@ -209,6 +209,15 @@ async def test_an_exchange_fails_at_once_when_its_connection_is_replaced(front: 
     assert (await again).frame == REPLY
 
 
+async def test_a_bus_does_not_follow_its_connection_to_another_terminal(front: Front) -> None:
+    terminal = await front.online()
+    bus = front.registry.bus(meter_on(TERMINAL))
+    terminal.address = Terminal.address_of("02005678")
+    await terminal.login()
+    with pytest.raises(LinkDown, match="terminal 02001234: its connection is now another"):
+        await soon(ask(bus))
+
+
 async def test_reports_and_heartbeats_pass_between_question_and_answer(front: Front) -> None:
     terminal, question, outer = await asked(front)
     await terminal.send(terminal.report(confirm=True))

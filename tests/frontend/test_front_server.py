@@ -257,6 +257,17 @@ async def test_a_port_in_use() -> None:
                 pass
 
 
+async def test_terminals_over_ipv6() -> None:
+    async with running_front(host="::1") as front:
+        reader, writer = await asyncio.open_connection("::1", front.server.port)
+        writer.write(LOGIN)
+        assert len(await soon(reader.readexactly(26))) == 26
+        state = front.registry.state(TERMINAL)
+        assert state is not None
+        assert state.remote == "[::1]:{}".format(writer.get_extra_info("sockname")[1])
+        writer.close()
+
+
 async def test_a_slow_reader_holds_no_memory() -> None:
     async with running_front() as front:
         raw = socket.socket()

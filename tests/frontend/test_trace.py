@@ -16,6 +16,7 @@ from station.protocols.qgdw1376.forward import forward_answer, forward_request
 from station.protocols.qgdw1376.frame import Address
 from station.protocols.qgdw1376.link import login
 from station.store.database import Database
+from station.units import utc_now
 
 LOGIN = login(Address.from_text(TERMINAL), 1).to_bytes()
 FORWARDED = forward_request(
@@ -35,7 +36,8 @@ def trace_of(frames: Any = None, per_link: int = 200) -> Trace:
 
 
 def record(trace: Trace, number: int, link: str = TERMINAL) -> None:
-    trace.record(link, "in", bytes((number,)), NOW + timedelta(seconds=number))
+    at = utc_now() + timedelta(seconds=number)  # The database drops what is old.
+    trace.record(link, "in", bytes((number,)), at)
 
 
 async def test_the_last_frames_of_each_link_are_kept() -> None:
