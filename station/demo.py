@@ -39,7 +39,7 @@ TASKS = (
 def demo_config(data: Path, port: int | None, language: Literal["en", "zh"]) -> Config:
     """Return the demonstration's configuration: this box only, and a free port for terminals."""
     web = WebConfig().model_copy(update={"host": HOST, "port": port or _port_or_any(PORT)})
-    front = FrontendConfig().model_copy(update={"host": HOST, "port": 0})
+    front = FrontendConfig().model_copy(update={"host": HOST, "port": 0, "connections_max": 1000})
     name = SITE_NAME.zh if language == "zh" else SITE_NAME.en
     return Config(
         station="demo",

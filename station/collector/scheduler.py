@@ -64,6 +64,7 @@ class Scheduler:
         self._active: dict[tuple[str, RunKind], tuple[Run, asyncio.Task[None]]] = {}
         self._gaps_wanted: set[str] = set()
         self._ticker: asyncio.Task[None] | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Mark runs that a crash left behind, then begin: every task's holes first."""
@@ -73,6 +74,7 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Cancel every run; what is missing is found again at the next start."""
+        self._stopped = True
         await cancel(self._ticker, *(task for _, task in self._active.values()))
 
     def next_run(self, task: Task) -> datetime | None:
@@ -136,6 +138,8 @@ class Scheduler:
         return [task for task in tasks if task.enabled]
 
     def _fill_gaps(self, task: Task) -> None:
+        if self._stopped:
+            return
         if (task.id, "gap") in self._active:
             self._gaps_wanted.add(task.id)  # Links that came up meanwhile have their turn after it.
         else:
