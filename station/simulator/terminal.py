@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Callable
 from datetime import datetime
 from random import Random
 from zoneinfo import ZoneInfo
@@ -45,12 +44,10 @@ class Terminal:
         *,
         seed: int = 1,
         language: Language = "en",
-        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._site = site
         self._zone = zone
         self._host, self._port = host, port
-        self._clock = clock
         self._random = Random(f"{seed}/{site.address}")
         self._address = Address.from_text(site.address)
         self._lines = {line.port: Line(line, zone, self._random, seed=seed) for line in site.lines}
@@ -90,7 +87,7 @@ class Terminal:
         leave_at = time() + (self._site.drop_after_s or math.inf)
         while time() < leave_at:
             if time() >= beat_at:
-                call.beat(self._clock().astimezone(self._zone))
+                call.beat(utc_now().astimezone(self._zone))
                 beat_at = time() + self._site.heartbeat_s
             frame = await call.next_frame(min(beat_at, leave_at))
             if frame is not None and frame.from_initiator:
@@ -106,7 +103,7 @@ class Terminal:
         timeout_s = _frame_timeout_s(request)
         came = b""
         if line is not None:
-            came = await line.exchange(inner, self._clock(), timeout_s=timeout_s)
+            came = await line.exchange(inner, utc_now(), timeout_s=timeout_s)
         if came:
             call.send(forward.forward_answer(request, came))
             return
