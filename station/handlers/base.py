@@ -1,0 +1,531 @@
+"""What all handlers share: who asks, in which language, as page or as JSON, and what went wrong.
+
+Rules: a method that names no permission is closed, unless its handler is open to all on purpose;
+every error of `station.errors` becomes one status in one table; anything else is a defect, logged
+with a reference number that the answer repeats. A page and its JSON are made from one view.
+"""
+
+import json
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from jinja2 import Environment
+from pydantic import BaseModel, Field, ValidationError
+from tornado.web import HTTPError, RequestHandler
+
+from station.errors import (
+    BadAnswer,
+    Conflict,
+    DatabaseDown,
+    InvalidValue,
+    LinkDown,
+    MeterTimeout,
+    NotFound,
+    Refused,
+    StationError,
+)
+from station.handlers.download import ROWS_MAX, Column, to_csv
+from station.handlers.language import LANGUAGES, Language, preferred_language
+from station.handlers.parts import Parts
+from station.handlers.people import (
+    ROLES,
+    SESSION_IDLE,
+    SESSION_TOUCH,
+    PasswordGate,
+    Permission,
+    TooManyAttempts,
+    hash_token,
+)
+from station.handlers.problems import InvalidBody, invalid_body
+from station.handlers.templating import render
+from station.store.objects.sessions import Session
+from station.store.objects.users import User
+from station.units import utc_now
+
+log = logging.getLogger(__name__)
+
+SESSION_COOKIE = "session"
+COOKIE_DAYS = 400  # The longest that browsers keep a cookie.
+NOTICE_SIZE_MAX = 500  # Characters; a cookie holds 4 KiB.
+
+# Scripts, styles and frames come from this station alone; charts are drawn on a canvas.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+}
+
+
+class LoginNeeded(StationError):
+    """Nobody is logged in, or the session has ended."""
+
+
+class Forbidden(StationError):
+    """The person's role does not allow this."""
+
+
+STATUSES: dict[type[StationError], tuple[int, str]] = {
+    InvalidValue: (400, "invalid_value"),
+    LoginNeeded: (401, "login_needed"),
+    Forbidden: (403, "forbidden"),
+    NotFound: (404, "not_found"),
+    Conflict: (409, "conflict"),
+    TooManyAttempts: (429, "too_many_attempts"),
+    BadAnswer: (502, "bad_answer"),
+    Refused: (502, "refused"),
+    LinkDown: (503, "link_down"),
+    DatabaseDown: (503, "database_down"),
+    MeterTimeout: (504, "meter_timeout"),
+}
+CODES = {400: "invalid_value", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+
+
+class ErrorBody(BaseModel):
+    """What went wrong, as JSON tells it under `error`."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class ListQuery(BaseModel):
+    """What the address of a list says: a text to look for, and which part to show."""
+
+    text: str | None = Field(None, max_length=100)
+    page: int = Field(1, ge=1, le=100_000)
+    size: int = Field(50, ge=1, le=1000)
+
+    @property
+    def skip(self) -> int:
+        """How many rows come before this page."""
+        return (self.page - 1) * self.size
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What pages are made with; built once by `make_application`."""
+
+    languages: Mapping[str, Language]
+    environments: Mapping[str, Environment]
+    gate: PasswordGate
+
+
+Model = TypeVar("Model", bound=BaseModel)
+Row = TypeVar("Row")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+_permissions: dict[Callable[..., Any], Permission] = {}
+
+
+def requires(permission: Permission) -> Callable[[Method], Method]:
+    """Mark a handler's method with the permission it needs."""
+
+    def mark(method: Method) -> Method:
+        _permissions[method] = permission
+        return method
+
+    return mark
+
+
+def permission_of(handler: type[RequestHandler], http_method: str) -> Permission | None:
+    """Return the permission that a handler's method was marked with, or None."""
+    return _permissions.get(getattr(handler, http_method.lower()))
+
+
+def status_of(error: BaseException | None) -> tuple[int, str]:
+    """Return the status and the code of an error."""
+    for cls in type(error).__mro__:
+        if issubclass(cls, StationError) and cls in STATUSES:
+            return STATUSES[cls]
+    if isinstance(error, HTTPError):
+        return error.status_code, CODES.get(error.status_code, "http_error")
+    return 500, "internal_error"
+
+
+def local_path(target: str) -> str:
+    """Return a path on this site to go on to after logging in; `/` when it leads elsewhere."""
+    parts = urlsplit(target)
+    is_local = target.startswith("/") and not parts.scheme and not parts.netloc
+    hides_host = target.startswith(("//", "/\\")) or any(ord(letter) < 32 for letter in target)
+    return target if is_local and not hides_host and "\\" not in target else "/"
+
+
+class Identity(RequestHandler):
+    """Who asks: finds the session, and turns away those who may not."""
+
+    open_to_all: ClassVar[bool] = False
+
+    parts: Parts
+    tools: Tools
+    user: User | None = None
+    session: Session | None = None
+    language: Language
+
+    def initialize(self, parts: Parts, tools: Tools) -> None:
+        self.parts = parts
+        self.tools = tools
+        self.language = tools.languages[self._language_code()]
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        for name, value in SECURITY_HEADERS.items():
+            self.set_header(name, value)
+        self.set_header("Cache-Control", "private, no-cache")
+        self.set_header("Vary", "Accept, Accept-Language, Cookie")
+
+    async def prepare(self) -> None:
+        method = getattr(self, (self.request.method or "GET").lower())
+        if method.__func__ is RequestHandler._unimplemented_method:
+            raise HTTPError(405)
+        await self._identify()
+        if not self.open_to_all:
+            self._check_permission(_permissions.get(method.__func__))
+        if self.request.method not in ("GET", "HEAD", "OPTIONS") and self.needs_xsrf:
+            self.check_xsrf_cookie()
+
+    @property
+    def bearer(self) -> str | None:
+        """The token of a request that shows one; such a request does not use the cookie."""
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
+    @property
+    def needs_xsrf(self) -> bool:
+        """Whether another site could have made the browser send this request."""
+        return self.bearer is None
+
+    def can(self, permission: Permission) -> bool:
+        """Tell whether the person who asks has a permission."""
+        return self.user is not None and permission in ROLES.get(self.user.role, frozenset())
+
+    async def _identify(self) -> None:
+        token = self.bearer
+        if token is None:
+            token = self.get_cookie(SESSION_COOKIE)
+        if not token:
+            return
+        sessions = self.parts.database.sessions
+        session = await sessions.find(hash_token(token))
+        now = utc_now()
+        if session is None or session.expires_at <= now:
+            return
+        self.user = await self.parts.database.users.find(session.user)
+        if self.user is None:
+            return
+        self.session = session
+        self.language = self.tools.languages[self._language_code()]
+        if session.kind == "browser" and now - session.last_seen >= SESSION_TOUCH:
+            await sessions.touch(session.token_hash, now, now + SESSION_IDLE)
+
+    def _check_permission(self, permission: Permission | None) -> None:
+        if self.user is None:
+            raise LoginNeeded(self.language.say("please log in"))
+        if permission is None or not self.can(permission):
+            raise Forbidden(
+                self.language.say("the role %(role)s does not allow this", role=self.user.role)
+            )
+
+    def _language_code(self) -> str:
+        """Return the person's choice, else the browser's, else the site's."""
+        wishes = (
+            self.get_cookie("language"),
+            None if self.user is None else self.user.language,
+            preferred_language(self.request.headers.get("Accept-Language", "")),
+        )
+        known = (wish for wish in wishes if wish is not None and wish in self.tools.languages)
+        return next(known, self.parts.config.site.language)
+
+
+class Handler(Identity):
+    """A resource: reads bodies into models, writes views as a page or as JSON."""
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the answer is JSON: under /api, or when the client likes it better."""
+        if self.request.path.startswith("/api/"):
+            return True
+        return _prefers_json(self.request.headers.get("Accept", ""))
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether htmx asks for a part of a page."""
+        return self.request.headers.get("HX-Request") == "true"
+
+    def compute_etag(self) -> str | None:
+        return None  # Every page holds a fresh XSRF token, so no two are equal.
+
+    # --- what came in -------------------------------------------------------------------------
+
+    def parse_body(self, model: type[Model]) -> Model:
+        """Return a JSON or form body as a model. Raises InvalidBody, which names the fields."""
+        if self._is_json_body():
+            try:
+                data = json.loads(self.request.body or b"{}")
+            except ValueError:
+                raise InvalidValue("body", self.language.say("expected JSON")) from None
+            if not isinstance(data, dict):
+                raise InvalidValue("body", self.language.say("expected a JSON object"))
+            return self._validated(model, data)
+        return self._validated(model, self._form(model, self.request.body_arguments))
+
+    def parse_query(self, model: type[Model]) -> Model:
+        """Return the query as a model; empty values count as absent. Raises InvalidBody."""
+        given = {
+            name: [value for value in values if value.strip()]
+            for name, values in self.request.query_arguments.items()
+        }
+        return self._validated(model, self._form(model, given))
+
+    def typed(self) -> dict[str, Any]:
+        """Return what was typed in a form, to be shown again."""
+        return {
+            name: values if len(values) > 1 else values[0]
+            for name, values in (
+                (name, self.get_body_arguments(name)) for name in self.request.body_arguments
+            )
+        }
+
+    def _is_json_body(self) -> bool:
+        return self.request.headers.get("Content-Type", "").startswith("application/json")
+
+    def _form(self, model: type[BaseModel], given: Mapping[str, Sequence[bytes]]) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for own_name, field in model.model_fields.items():
+            name = field.alias or own_name
+            values = [self.decode_argument(value, name).strip() for value in given.get(name, ())]
+            if "tuple" in str(field.annotation):
+                data[name] = [value for value in values if value]
+            elif values:
+                data[name] = values[-1]
+        return data
+
+    def _validated(self, model: type[Model], data: dict[str, Any]) -> Model:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            raise invalid_body(error, model, self.language) from None
+
+    # --- what goes out ------------------------------------------------------------------------
+
+    def show(self, template: str, view: BaseModel, *, status: int = 200, **context: Any) -> None:
+        """Write a view: as JSON, or as the page that the template makes of it."""
+        self.set_status(status)
+        if self.wants_json:
+            self.write_json(view)
+        else:
+            self.finish_page(template, view=view, **context)
+
+    def write_json(self, view: BaseModel) -> None:
+        """Write a view as JSON, whoever asks."""
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.write(view.model_dump_json())
+
+    def show_list(
+        self,
+        template: str,
+        view: BaseModel,
+        rows: Sequence[Row],
+        columns: Sequence[Column[Row]],
+        **context: Any,
+    ) -> None:
+        """Write a list: as a page, as JSON, or as CSV when the query says `format=csv`."""
+        if self.is_download:
+            text = to_csv(rows, columns, self.language, self.parts.config.site.zone_info)
+            self.send_file(text, "csv", "text/csv")
+        else:
+            self.show(template, view, **context)
+
+    def set_session_cookie(self, token: str) -> None:
+        """Let the browser keep a session's token, out of reach of scripts and other sites."""
+        secure = self.request.protocol == "https"
+        self.set_cookie(SESSION_COOKIE, token, httponly=True, samesite="Lax", secure=secure)
+
+    def send_file(self, text: str, ending: str, kind: str) -> None:
+        """Write a text that the browser keeps as a file."""
+        name = self.request.path.removeprefix("/api").strip("/").replace("/", "-")
+        self.set_header("Content-Type", f"{kind}; charset=UTF-8")
+        self.set_header("Content-Disposition", f'attachment; filename="{name}.{ending}"')
+        self.write(text)
+
+    @property
+    def is_download(self) -> bool:
+        """Whether a file of the whole list is asked for, not one page of it."""
+        return self.get_query_argument("format", "") != ""
+
+    def span(self, query: ListQuery) -> tuple[int, int]:
+        """Return how many rows to skip and how many to take; a download takes all."""
+        return (0, ROWS_MAX) if self.is_download else (query.skip, query.size)
+
+    def finish_page(self, template: str, **context: Any) -> None:
+        """Write a page, or the part of it that htmx selects."""
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        environment = self.tools.environments[self.language.code]
+        self.write(render(environment, template, {**self._page_context(), **context}))
+
+    def done(
+        self, view: BaseModel, location: str, notice: str | None = None, *, status: int = 200
+    ) -> None:
+        """Answer a change: JSON gets the view, a browser goes on to a page and reads the notice."""
+        if self.wants_json:
+            self.set_status(status)
+            self.write_json(view)
+            return
+        if notice:
+            value = quote(notice[:NOTICE_SIZE_MAX])
+            self.set_cookie("notice", value, httponly=True, samesite="Lax")
+        if self.is_partial:
+            self.set_header("HX-Redirect", location)
+            self.set_status(204)
+        else:
+            self.redirect(location, status=303)
+
+    def _page_context(self) -> dict[str, Any]:
+        notice = None if self.is_partial else self.get_cookie("notice")
+        if notice:
+            self.clear_cookie("notice")
+        return {
+            "language": self.language,
+            "language_names": LANGUAGES,
+            "user": self.user,
+            "can": lambda name: self.can(Permission(name)),
+            "site": self.parts.config.site,
+            "theme": "dark" if self.get_cookie("theme") == "dark" else "light",
+            "now": utc_now(),
+            "path": self.request.path,
+            "partial": self.is_partial,
+            "query": self._query_url,
+            "static_url": self.static_url,
+            "xsrf_token": self.xsrf_token.decode(),
+            "notice": unquote(notice) if notice else None,
+            "errors": {},
+            "frame_days": self.parts.config.frontend.frame_days,
+            "front_port": self.parts.config.frontend.port,
+        }
+
+    def _query_url(self, **changes: object) -> str:
+        """Return this page's address with some of its query changed; None takes a value out."""
+        query: dict[str, Any] = {
+            name: self.get_query_arguments(name) for name in self.request.query_arguments
+        }
+        query |= changes
+        kept = {name: value for name, value in query.items() if value not in (None, "", [""])}
+        return self.request.path + ("?" + urlencode(kept, doseq=True) if kept else "")
+
+    # --- what went wrong ----------------------------------------------------------------------
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if isinstance(value, StationError):
+            log.info("%s %s: %s", self.request.method, self.request.path, value)
+        elif isinstance(value, HTTPError):
+            log.info("%s %s: %d", self.request.method, self.request.path, value.status_code)
+        else:
+            self._reference = secrets.token_hex(4)
+            log.error(
+                "%s %s: internal error %s",
+                self.request.method,
+                self.request.path,
+                self._reference,
+                exc_info=(typ, value, tb),
+            )
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        status, code = (
+            status_of(error) if error else (status_code, CODES.get(status_code, "http_error"))
+        )
+        self.set_status(status)
+        if isinstance(error, TooManyAttempts):
+            self.set_header("Retry-After", f"{error.wait_s:.0f}")
+        body = ErrorBody(code=code, message=self.message_of(error, status))
+        if isinstance(error, InvalidValue):
+            body = body.model_copy(update={"field": error.field})
+        if self.wants_json:
+            self.set_header("Content-Type", "application/json; charset=UTF-8")
+            self.finish({"error": body.model_dump(exclude_none=True)})
+        elif status == 401:
+            self._send_to_login()
+        elif self.is_partial:
+            self.set_header("HX-Retarget", "#notices")
+            self.set_header("HX-Reswap", "beforeend")
+            self.finish_page("parts/notice.html", message=body.message, kind="danger")
+            self.finish()
+        else:
+            self.finish_page("error.html", error=body, status=status)
+            self.finish()
+
+    def message_of(self, error: BaseException | None, status: int) -> str:
+        """Return what to tell the person about an error, in the person's language."""
+        if isinstance(error, StationError):
+            return self.language.sentence(str(error))
+        if status == 404:
+            return self.language.say("there is no such page")
+        if status == 405:
+            return self.language.say("this cannot be done here")
+        if isinstance(error, HTTPError) and status == 403:
+            return self.language.say("the page is too old; load it again and repeat")
+        if status < 500:
+            return self.language.say("the request cannot be understood")
+        reference = getattr(self, "_reference", None) or secrets.token_hex(4)
+        return self.language.say("internal error %(reference)s", reference=reference)
+
+    def _send_to_login(self) -> None:
+        came_from = self.request.uri or "/"
+        if self.is_partial:
+            current = urlsplit(self.request.headers.get("HX-Current-URL", "/"))
+            came_from = current.path + (f"?{current.query}" if current.query else "")
+            self.set_header("HX-Redirect", "/login?" + urlencode({"next": local_path(came_from)}))
+            self.finish()
+        else:
+            if self.request.method != "GET":
+                came_from = "/"
+            self.redirect("/login?" + urlencode({"next": local_path(came_from)}), status=303)
+
+    def refuse_form(self, template: str, error: StationError, **context: Any) -> None:
+        """Show a form again with what was typed and what was wrong with it.
+
+        For JSON the error goes on to become an answer by itself.
+        """
+        if self.wants_json:
+            raise error
+        log.info("%s %s: %s", self.request.method, self.request.path, error)
+        self.set_status(status_of(error)[0])
+        self.finish_page(template, typed=self.typed(), errors=self._problems_of(error), **context)
+
+    def _problems_of(self, error: StationError) -> dict[str, str]:
+        """Return what to write beside each field; an empty field stands for the whole form."""
+        if isinstance(error, InvalidBody):
+            return error.problems
+        field = error.field if isinstance(error, InvalidValue) else ""
+        return {field: self.language.sentence(str(error))}
+
+
+def _prefers_json(accept: str) -> bool:
+    quality = {"application/json": 0.0, "text/html": 0.0}
+    for part in accept.split(","):
+        kind, *options = (piece.strip() for piece in part.split(";"))
+        if kind in quality:
+            wished = [option[2:] for option in options if option.startswith("q=")]
+            try:
+                quality[kind] = float(wished[0]) if wished else 1.0
+            except ValueError:
+                quality[kind] = 0.0
+    return quality["application/json"] > quality["text/html"]
+
+
+class UnknownPage(Handler):
+    """Every address that no route knows."""
+
+    open_to_all = True
+
+    async def prepare(self) -> None:
+        await self._identify()
+        raise HTTPError(404)

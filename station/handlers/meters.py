@@ -1,0 +1,390 @@
+"""Meters: the list with the latest values, each with its curve, its evidence and reading now."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from station.collector.archive import PROFILE_INTERVALS_MIN
+from station.collector.items import ITEM_BY_CODE, ITEMS, Item
+from station.collector.plan import has_item
+from station.collector.reader import ReadResult
+from station.errors import Conflict, InvalidValue, NotFound, StationError
+from station.handlers.base import ErrorBody, ListQuery, requires, status_of
+from station.handlers.download import Column
+from station.handlers.frames import FrameList, FrameView, frame_view
+from station.handlers.item_groups import grouped
+from station.handlers.link_views import LINKS_MAX, LinkView, find_link
+from station.handlers.people import Permission
+from station.handlers.readings import CurveHandler, ReadingView
+from station.handlers.sentences import N_
+from station.store.objects.frames import FrameRecord
+from station.store.objects.meters import Meter
+from station.store.objects.readings import Reading
+from station.units import local_day, utc_now
+
+FRAMES_SHOWN_MAX = 200  # Of one read-now; a read of every item of a meter takes some sixty.
+
+ENERGY, POWER = "energy_import_total", "power_total"
+
+
+class MetersQuery(ListQuery):
+    """Which meters to show; `link` is a terminal's address or a channel's name."""
+
+    link: str | None = Field(None, max_length=64)
+
+
+class MeterChange(BaseModel):
+    """What may change of a meter; the archive checks the values."""
+
+    name: str = Field("", max_length=64)
+    protocol: str = "dlt645-2007"
+    link: str = Field(min_length=1, max_length=64)
+    point: int = Field(1, ge=1, le=2040)
+    port: int = Field(2, ge=1, le=31)
+    line: str = Field("2400 8E1", max_length=20)
+    profile_interval_min: int = 0
+    tariffs: int = Field(4, ge=1, le=63)
+
+
+class MeterBody(MeterChange):
+    """What is entered of a meter."""
+
+    address: str = Field(pattern=r"^[0-9A-Fa-f]{12}$", description=N_("12 digits"))
+
+
+class MeterRow(BaseModel):
+    """A meter in a list, with its latest energy and power."""
+
+    address: str
+    name: str
+    protocol: str
+    link: str
+    link_state: str
+    energy: ReadingView | None
+    power: ReadingView | None
+    last_read_at: datetime | None
+
+
+class MeterList(BaseModel):
+    items: list[MeterRow]
+    total: int
+
+
+class MeterView(BaseModel):
+    """Everything about one meter; `latest` is one reading for each item that was ever read."""
+
+    address: str
+    name: str
+    protocol: str
+    link: str
+    point: int
+    port: int
+    line: str
+    profile_interval_min: int
+    tariffs: int
+    created_at: datetime
+    link_state: LinkView | None
+    latest: list[ReadingView]
+
+
+def _at(value: object) -> object:
+    return value.replace(" ", "+") if isinstance(value, str) else value
+
+
+class EvidenceQuery(BaseModel):
+    """The moment at which a value was read, exactly as the reading has it."""
+
+    read_at: Annotated[datetime, BeforeValidator(_at)]
+
+
+class ReadNowBody(BaseModel):
+    """Which items to read."""
+
+    items: tuple[str, ...] = Field(min_length=1, max_length=len(ITEMS))
+
+
+class ReadNowValue(BaseModel):
+    """An item that was read; a value of null means that the meter says it has none."""
+
+    item: str
+    name: str
+    value: str | None
+    unit: str
+    time: datetime
+    read_at: datetime
+
+
+class ReadNowMiss(BaseModel):
+    """An item that was not read: the cause in a word and in a sentence."""
+
+    item: str
+    name: str
+    cause: str
+    text: str
+
+
+class ReadNowView(BaseModel):
+    items: list[ReadNowValue | ReadNowMiss]
+    total: int
+
+
+COLUMNS = (
+    Column[MeterRow](N_("Address"), lambda meter: meter.address),
+    Column[MeterRow](N_("Name"), lambda meter: meter.name),
+    Column[MeterRow](N_("Protocol"), lambda meter: meter.protocol),
+    Column[MeterRow](N_("Link"), lambda meter: meter.link),
+    Column[MeterRow](N_("State"), lambda meter: meter.link_state),
+    Column[MeterRow](N_("Energy in kWh"), lambda meter: meter.energy and meter.energy.value),
+    Column[MeterRow](N_("Energy at"), lambda meter: meter.energy and meter.energy.time),
+    Column[MeterRow](N_("Power in kW"), lambda meter: meter.power and meter.power.value),
+    Column[MeterRow](N_("Power at"), lambda meter: meter.power and meter.power.time),
+    Column[MeterRow](N_("Last read"), lambda meter: meter.last_read_at),
+)
+
+
+class MeterHandler(CurveHandler):
+    """What the handlers of meters share."""
+
+    async def rows_of(self, meters: Sequence[Meter]) -> list[MeterRow]:
+        """Return meters as rows of a list."""
+        latest = await self.parts.database.readings.latest([meter.address for meter in meters])
+        return [self._row(meter, latest.get(meter.address, [])) for meter in meters]
+
+    async def view_of(self, meter: Meter) -> MeterView:
+        """Return everything about a meter."""
+        latest = await self.parts.database.readings.latest([meter.address])
+        by_item = {reading.item: reading for reading in latest.get(meter.address, [])}
+        return MeterView(
+            address=meter.address,
+            name=meter.name,
+            protocol=meter.protocol,
+            link=meter.link,
+            point=meter.point,
+            port=meter.port,
+            line=meter.line,
+            profile_interval_min=meter.profile_interval_min,
+            tariffs=meter.tariffs,
+            created_at=meter.created_at,
+            link_state=await find_link(self.parts, meter.link),
+            latest=[
+                self.reading_view(by_item[item.code]) for item in ITEMS if item.code in by_item
+            ],
+        )
+
+    async def form_choices(self) -> dict[str, Any]:
+        """Return what the form of a meter offers."""
+        terminals, _ = await self.parts.database.terminals.list(limit=LINKS_MAX)
+        channels, _ = await self.parts.database.channels.list(limit=LINKS_MAX)
+        links = [(each.address, f"{each.address} {each.name}".strip()) for each in terminals]
+        links += [(each.name, each.name) for each in channels]
+        say = self.language.say
+        intervals = [
+            (minutes, say("every %(minutes)s min", minutes=minutes) if minutes else say("none"))
+            for minutes in PROFILE_INTERVALS_MIN
+        ]
+        return {"links": links, "intervals": intervals}
+
+    async def refuse(self, error: StationError, meter: Meter | None) -> None:
+        """Show the form again with what was typed."""
+        choices = {} if self.wants_json else await self.form_choices()
+        self.refuse_form("meter_form.html", error, meter=meter, **choices)
+
+    def _row(self, meter: Meter, readings: Sequence[Reading]) -> MeterRow:
+        views = {reading.item: self.reading_view(reading) for reading in readings}
+        return MeterRow(
+            address=meter.address,
+            name=meter.name,
+            protocol=meter.protocol,
+            link=meter.link,
+            link_state="online" if self.parts.registry.find(meter.link) else "offline",
+            energy=views.get(ENERGY),
+            power=views.get(POWER),
+            last_read_at=max((reading.read_at for reading in readings), default=None),
+        )
+
+
+class MetersHandler(MeterHandler):
+    """/meters, /api/meters"""
+
+    @requires(Permission.VIEW)
+    async def get(self) -> None:
+        query = self.parse_query(MetersQuery)
+        skip, limit = self.span(query)
+        meters, total = await self.parts.database.meters.list(
+            query.text, query.link, skip=skip, limit=limit
+        )
+        rows = await self.rows_of(meters)
+        choices = {} if self.wants_json else await self.form_choices()
+        view = MeterList(items=rows, total=total)
+        self.show_list("meters.html", view, rows, COLUMNS, filter=query, **choices)
+
+    @requires(Permission.CONFIGURE)
+    async def post(self) -> None:
+        try:
+            body = self.parse_body(MeterBody)
+            values = {**body.model_dump(), "address": body.address.upper()}
+            meter = Meter(**values, created_at=utc_now())
+            await self.parts.archive.add_meter(meter)
+        except (InvalidValue, Conflict, NotFound) as error:
+            await self.refuse(error, None)
+            return
+        notice = self.language.say("Meter %(address)s is saved.", address=meter.address)
+        self.done(await self.view_of(meter), f"/meters/{meter.address}", notice, status=201)
+
+
+class NewMeterHandler(MeterHandler):
+    """/meters/new"""
+
+    @requires(Permission.CONFIGURE)
+    async def get(self) -> None:
+        typed = MeterBody.model_construct(link=self.get_query_argument("link", ""), address="")
+        choices = await self.form_choices()
+        self.finish_page("meter_form.html", typed=typed.model_dump(), meter=None, **choices)
+
+
+class OneMeterHandler(MeterHandler):
+    """/meters/ADDRESS, /api/meters/ADDRESS"""
+
+    @requires(Permission.VIEW)
+    async def get(self, address: str) -> None:
+        meter = await self.parts.database.meters.get(address)
+        view = await self.view_of(meter)
+        items = [item for item in ITEMS if has_item(meter, item)]
+        self.show(
+            "meter.html",
+            view,
+            latest_by_code={reading.item: reading for reading in view.latest},
+            groups=grouped(items),
+            item=_item_to_show(self.get_query_argument("item", ""), view.latest),
+            today=local_day(utc_now(), self.parts.config.site.zone_info),
+        )
+
+    @requires(Permission.CONFIGURE)
+    async def post(self, address: str) -> None:
+        await self.put(address)
+
+    @requires(Permission.CONFIGURE)
+    async def put(self, address: str) -> None:
+        before = await self.parts.database.meters.get(address)
+        try:
+            meter = replace(before, **self.parse_body(MeterChange).model_dump())
+            await self.parts.archive.save_meter(meter)
+        except (InvalidValue, Conflict, NotFound) as error:
+            await self.refuse(error, before)
+            return
+        notice = self.language.say("Meter %(address)s is saved.", address=address)
+        self.done(await self.view_of(meter), f"/meters/{address}", notice)
+
+    @requires(Permission.CONFIGURE)
+    async def delete(self, address: str) -> None:
+        await self.parts.archive.remove_meter(address)
+        notice = self.language.say("Meter %(address)s is removed.", address=address)
+        self.done(BaseModel(), "/meters", notice)
+
+
+class EditMeterHandler(MeterHandler):
+    """/meters/ADDRESS/edit"""
+
+    @requires(Permission.CONFIGURE)
+    async def get(self, address: str) -> None:
+        meter = await self.parts.database.meters.get(address)
+        typed = {name: getattr(meter, name) for name in MeterBody.model_fields}
+        choices = await self.form_choices()
+        self.finish_page("meter_form.html", typed=typed, meter=meter, **choices)
+
+
+class EvidenceHandler(MeterHandler):
+    """/meters/ADDRESS/frames, /api/meters/ADDRESS/frames: the frames behind a value"""
+
+    @requires(Permission.VIEW)
+    async def get(self, address: str) -> None:
+        query = self.parse_query(EvidenceQuery)
+        meter = await self.parts.database.meters.get(address)
+        records = await self._exchange(meter, query.read_at)
+        frames = [frame_view(record, self.language, decoded=True) for record in records]
+        self.show("evidence.html", FrameList(items=frames, total=len(frames)))
+
+    async def _exchange(self, meter: Meter, read_at: datetime) -> list[FrameRecord]:
+        """Return the frames of an exchange; one that has just been is not in the log yet."""
+        stored = await self.parts.database.frames.exchange_of(meter.address, read_at)
+        if stored:
+            return stored
+        recent = self.parts.trace.recent(meter.link, FRAMES_SHOWN_MAX)
+        numbers = {each.exchange for each in recent if each.at == read_at and each.exchange}
+        return [each for each in reversed(recent) if each.exchange in numbers]
+
+
+class ReadNowHandler(MeterHandler):
+    """/meters/ADDRESS/read, /api/meters/ADDRESS/read"""
+
+    @requires(Permission.COLLECT)
+    async def post(self, address: str) -> None:
+        meter = await self.parts.database.meters.get(address)
+        began_at = utc_now()
+        try:
+            body = self.parse_body(ReadNowBody)
+            results = await self.parts.reader.read_now(address, body.items)
+        except StationError as error:
+            if self.wants_json:
+                raise
+            self._show_failure(meter, began_at, error)
+            return
+        items = [self._result(result) for result in results]
+        view = ReadNowView(items=items, total=len(items))
+        self.show(
+            "read_now.html",
+            view,
+            error=None,
+            meter=address,
+            frames=self._frames_since(meter, began_at),
+        )
+
+    def _show_failure(self, meter: Meter, began_at: datetime, error: StationError) -> None:
+        status, code = status_of(error)
+        self.log_exception(type(error), error, None)
+        self.set_status(status)
+        self.finish_page(
+            "read_now.html",
+            view=None,
+            meter=meter.address,
+            error=ErrorBody(code=code, message=self.language.sentence(str(error))),
+            frames=self._frames_since(meter, began_at),
+        )
+
+    def _frames_since(self, meter: Meter, began_at: datetime) -> list[FrameView]:
+        recent = self.parts.trace.recent(meter.link, FRAMES_SHOWN_MAX)
+        return [
+            frame_view(record, self.language, decoded=False)
+            for record in reversed(recent)
+            if record.at >= began_at and record.meter == meter.address
+        ]
+
+    def _result(self, result: ReadResult) -> ReadNowValue | ReadNowMiss:
+        item = ITEM_BY_CODE[result.item]
+        name = self.language.name(item.name)
+        if result.reading is None:
+            cause = result.cause.value if result.cause else "unknown"
+            return ReadNowMiss(item=item.code, name=name, cause=cause, text=result.text or "")
+        view = self.reading_view(result.reading)
+        return ReadNowValue(
+            item=item.code,
+            name=name,
+            value=view.value,
+            unit=view.unit,
+            time=view.time,
+            read_at=view.read_at,
+        )
+
+
+def _item_to_show(wanted: str, latest: Sequence[ReadingView]) -> Item:
+    """Return the item whose curve a page opens with: the wanted one, or one that has values."""
+    read = {reading.item for reading in latest}
+    for code in (wanted, POWER, ENERGY, *(item.code for item in ITEMS if item.code in read)):
+        if code == wanted and code in ITEM_BY_CODE:
+            return ITEM_BY_CODE[code]
+        if code in read:
+            return ITEM_BY_CODE[code]
+    return ITEM_BY_CODE[ENERGY]

@@ -1,0 +1,63 @@
+"""One's own password."""
+
+import asyncio
+
+from pydantic import BaseModel, Field
+
+from station.errors import InvalidValue
+from station.handlers.base import Handler, requires
+from station.handlers.people import (
+    PASSWORD_SIZE_MAX,
+    Permission,
+    TooManyAttempts,
+    browser_session,
+    hash_password,
+    new_token,
+)
+from station.units import utc_now
+
+
+class PasswordBody(BaseModel):
+    """The old password, and the new one twice."""
+
+    password: str = Field(min_length=1, max_length=PASSWORD_SIZE_MAX)
+    new_password: str = Field(min_length=1, max_length=PASSWORD_SIZE_MAX)
+    again: str = Field(min_length=1, max_length=PASSWORD_SIZE_MAX)
+
+
+class PasswordHandler(Handler):
+    """/password, /api/password: ends every other login of the person"""
+
+    @requires(Permission.VIEW)
+    async def get(self) -> None:
+        self.finish_page("password.html", typed={})
+
+    @requires(Permission.VIEW)
+    async def post(self) -> None:
+        try:
+            await self._change(self.parse_body(PasswordBody))
+        except (InvalidValue, TooManyAttempts) as error:
+            self.refuse_form("password.html", error)
+            return
+        self.done(BaseModel(), "/", self.language.say("The password is changed."))
+
+    async def _change(self, body: PasswordBody) -> None:
+        assert self.user is not None, "a permission needs a user"
+        user, database = self.user, self.parts.database
+        right = await self.tools.gate.check(
+            user.name, self.request.remote_ip or "", user.password_hash, body.password
+        )
+        if not right:
+            raise InvalidValue("password", self.language.say("this is not the password"))
+        if body.new_password != body.again:
+            raise InvalidValue("again", self.language.say("the two are not the same"))
+        loop = asyncio.get_running_loop()
+        try:
+            password_hash = await loop.run_in_executor(None, hash_password, body.new_password)
+        except InvalidValue as error:
+            raise InvalidValue("new_password", str(error)) from None
+        await database.users.set_password(user.name, password_hash)
+        await database.sessions.remove_of_user(user.name)
+        token = new_token()
+        await database.sessions.create(browser_session(user.name, token, utc_now()))
+        self.set_session_cookie(token)

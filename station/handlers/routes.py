@@ -1,0 +1,140 @@
+"""Every address of the station's pages and of its JSON, and the application that serves them."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from tornado.routing import URLSpec
+from tornado.web import Application, RequestHandler
+
+from station.collector.items import ITEM_BY_CODE
+from station.handlers import (
+    channels,
+    frames,
+    health,
+    links,
+    live,
+    login,
+    meters,
+    overview,
+    password,
+    preferences,
+    readings,
+    runs,
+    search,
+    static,
+    tasks,
+    terminals,
+)
+from station.handlers.base import Handler, Tools, UnknownPage
+from station.handlers.language import load_languages
+from station.handlers.parts import Parts
+from station.handlers.people import PasswordGate
+from station.handlers.runs import KIND_NAMES, cause_name, item_name
+from station.handlers.templating import make_environment
+
+STATIC = Path(__file__).parent / "static"
+PING_INTERVAL_S = 30.0  # Keeps proxies from closing a quiet live page, and finds dead ones.
+
+access_log = logging.getLogger("station.access")
+
+# Address, handler. Each has a twin under /api that answers in JSON, but for the last ones.
+PAGES: tuple[tuple[str, type[Handler]], ...] = (
+    ("/login", login.LoginHandler),
+    ("/logout", login.LogoutHandler),
+    ("/language", preferences.LanguageHandler),
+    ("/theme", preferences.ThemeHandler),
+    ("/password", password.PasswordHandler),
+    ("/search", search.SearchHandler),
+    ("/links", links.LinksHandler),
+    ("/links/([^/]+)", links.LinkHandler),
+    ("/links/([^/]+)/adopt", links.AdoptHandler),
+    ("/channels", channels.ChannelsHandler),
+    ("/channels/([^/]+)", channels.OneChannelHandler),
+    ("/terminals", terminals.TerminalsHandler),
+    ("/terminals/([^/]+)", terminals.OneTerminalHandler),
+    ("/meters", meters.MetersHandler),
+    ("/meters/([^/]+)", meters.OneMeterHandler),
+    ("/meters/([^/]+)/frames", meters.EvidenceHandler),
+    ("/meters/([^/]+)/read", meters.ReadNowHandler),
+    ("/readings", readings.ReadingsHandler),
+    ("/consumption", readings.ConsumptionHandler),
+    ("/tasks", tasks.TasksHandler),
+    ("/tasks/([^/]+)", tasks.OneTaskHandler),
+    ("/tasks/([^/]+)/run", tasks.RunTaskHandler),
+    ("/tasks/([^/]+)/pause", tasks.PauseTaskHandler),
+    ("/runs", runs.RunsHandler),
+    ("/runs/([^/]+)", runs.OneRunHandler),
+    ("/runs/([^/]+)/cancel", runs.CancelRunHandler),
+    ("/frames", frames.FramesHandler),
+    ("/frames/decode", frames.DecodeHandler),
+)
+FORMS: tuple[tuple[str, type[Handler]], ...] = (
+    ("/channels/new", channels.NewChannelHandler),
+    ("/channels/([^/]+)/edit", channels.EditChannelHandler),
+    ("/terminals/new", terminals.NewTerminalHandler),
+    ("/terminals/([^/]+)/edit", terminals.EditTerminalHandler),
+    ("/meters/new", meters.NewMeterHandler),
+    ("/meters/([^/]+)/edit", meters.EditMeterHandler),
+    ("/tasks/new", tasks.NewTaskHandler),
+    ("/tasks/([^/]+)/edit", tasks.EditTaskHandler),
+)
+
+
+def routes() -> list[tuple[str, type[RequestHandler]]]:
+    """Return every address, as a pattern, with its handler; forms stand before what they match."""
+    return [
+        ("/", overview.OverviewHandler),
+        ("/api/overview", overview.OverviewHandler),
+        ("/healthz", health.HealthHandler),
+        ("/live", live.LiveHandler),
+        *FORMS,
+        *((f"(?:/api)?{pattern}", handler) for pattern, handler in PAGES),
+    ]
+
+
+def make_application(parts: Parts, *, cookie_secret: str) -> Application:
+    """Return the application of all pages."""
+    languages = load_languages()
+    zone = parts.config.site.zone_info
+    environments = {code: make_environment(each, zone) for code, each in languages.items()}
+    for environment in environments.values():
+        environment.globals.update(
+            items=ITEM_BY_CODE,
+            item_name=item_name,
+            cause_name=cause_name,
+            kind_names=KIND_NAMES,
+            source_names=readings.SOURCE_NAMES,
+            decoded_names=frames.DECODED_NAMES,
+        )
+    given: dict[str, Any] = {
+        "parts": parts,
+        "tools": Tools(languages, environments, PasswordGate()),
+    }
+    return Application(
+        [URLSpec(pattern + "$", handler, given) for pattern, handler in routes()],
+        cookie_secret=cookie_secret,
+        xsrf_cookie_version=2,
+        xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax"},
+        compress_response=True,
+        static_path=str(STATIC),
+        static_handler_class=static.StaticHandler,
+        default_handler_class=UnknownPage,
+        default_handler_args=given,
+        log_function=_log_request,
+        websocket_ping_interval=PING_INTERVAL_S,
+        websocket_max_message_size=1024,
+    )
+
+
+def _log_request(handler: RequestHandler) -> None:
+    status = handler.get_status()
+    level = logging.WARNING if status >= 500 else logging.DEBUG
+    access_log.log(
+        level,
+        "%d %s %s %.1f ms",
+        status,
+        handler.request.method,
+        handler.request.path,
+        1000 * handler.request.request_time(),
+    )

@@ -1,0 +1,227 @@
+// What every page does: the live socket, the question before a removal, notices, search, forms.
+// A part of a page that carries data-live="TOPIC" is loaded again when something is told on it.
+
+const LIVE_DELAY_MS = 250; // Several things that happen at once are one refresh.
+const LIVE_PERIOD_MS = 1000; // No part is loaded more often, however much happens.
+const RECONNECT_MS = [1000, 2000, 5000, 10000];
+const NOTICE_MS = 6000;
+
+// --- live ---------------------------------------------------------------------------------------
+
+const refreshed = new Map(); // Part id to the time of its last refresh.
+const planned = new Map(); // Part id to the timer of the next.
+const missed = new Set(); // Parts that changed while nobody looked.
+
+function refresh(id) {
+  planned.delete(id);
+  if (document.hidden) {
+    missed.add(id);
+    return;
+  }
+  refreshed.set(id, performance.now());
+  const part = document.getElementById(id);
+  if (part) htmx.trigger(part, "live");
+}
+
+function plan(part) {
+  if (planned.has(part.id)) return;
+  const last = refreshed.get(part.id) ?? -LIVE_PERIOD_MS;
+  const wait = Math.max(LIVE_DELAY_MS, last + LIVE_PERIOD_MS - performance.now());
+  planned.set(part.id, setTimeout(refresh, wait, part.id));
+}
+
+function concerns(part, message) {
+  const { liveKey, liveValue } = part.dataset;
+  return !liveKey || message[liveKey] === liveValue;
+}
+
+function hear(message) {
+  document.dispatchEvent(new CustomEvent(`station:${message.topic}`, { detail: message }));
+  for (const part of document.querySelectorAll(`[data-live~="${message.topic}"]`)) {
+    if (part.hasAttribute("hx-get") && concerns(part, message)) plan(part);
+  }
+}
+
+function showLive(live) {
+  const state = document.getElementById("live-state");
+  if (!state) return;
+  state.hidden = false;
+  state.classList.toggle("is-live", live);
+  state.querySelector(".live-state-text").textContent = live ? state.dataset.liveOn : state.dataset.liveOff;
+}
+
+let socket = null;
+let filter = null; // What narrows the frames that the socket brings.
+
+function filterHere() {
+  return document.querySelector("[data-live-filter]")?.dataset.liveFilter ?? "";
+}
+
+function connect(attempt) {
+  const parts = [...document.querySelectorAll("[data-live]")];
+  if (!parts.length) return;
+  filter = filterHere();
+  const query = new URLSearchParams(filter);
+  query.set("topics", [...new Set(parts.flatMap((part) => part.dataset.live.split(" ")))].join(","));
+  const own = (socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live?${query}`));
+  let failures = attempt;
+  own.addEventListener("open", () => {
+    showLive(true);
+    failures = 0;
+    if (attempt) document.querySelectorAll("[data-live][hx-get]").forEach(plan);
+  });
+  own.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+  own.addEventListener("close", () => {
+    if (own !== socket) return; // Another one has taken its place.
+    showLive(false);
+    const wait = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)];
+    setTimeout(connect, wait, failures + 1);
+  });
+}
+
+document.addEventListener("htmx:afterSettle", () => {
+  if (!socket || filterHere() === filter) return;
+  const old = socket;
+  connect(0);
+  old.close();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  for (const id of missed) refresh(id);
+  missed.clear();
+});
+
+// --- requests ------------------------------------------------------------------------------------
+
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.verb !== "get") return;
+  for (const [name, value] of [...event.detail.formData.entries()]) {
+    if (value === "") event.detail.formData.delete(name); // An empty filter is no filter.
+  }
+});
+
+document.addEventListener("htmx:sendError", () => {
+  const notice = document.getElementById("unreachable").content.cloneNode(true);
+  document.getElementById("notices").replaceChildren(notice);
+});
+
+document.addEventListener("htmx:confirm", (event) => {
+  if (!event.detail.question) return;
+  event.preventDefault();
+  const dialog = document.getElementById("confirm");
+  document.getElementById("confirm-question").textContent = event.detail.question;
+  const yes = document.getElementById("confirm-yes");
+  yes.textContent = event.target.dataset.confirmYes ?? yes.textContent;
+  dialog.returnValue = "no";
+  dialog.addEventListener("close", () => {
+    if (dialog.returnValue === "yes") event.detail.issueRequest(true);
+  }, { once: true });
+  dialog.showModal();
+});
+
+// --- notices -------------------------------------------------------------------------------------
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-dismiss]")) event.target.closest(".notice").remove();
+});
+
+function fadeNotices() {
+  for (const notice of document.querySelectorAll(".notices .notice-success:not([data-seen])")) {
+    notice.dataset.seen = "";
+    setTimeout(() => notice.remove(), NOTICE_MS);
+  }
+}
+document.addEventListener("htmx:afterSettle", fadeNotices);
+
+// --- search --------------------------------------------------------------------------------------
+
+const search = document.getElementById("search");
+
+function closeFound() {
+  const found = document.getElementById("found");
+  if (found) found.hidden = true;
+}
+
+function moveInFound(event) {
+  const stops = [search, ...document.querySelectorAll("#found:not([hidden]) a")];
+  const here = stops.indexOf(document.activeElement);
+  if (here < 0 || stops.length < 2) return;
+  event.preventDefault();
+  const step = event.key === "ArrowDown" ? 1 : stops.length - 1;
+  stops[(here + step) % stops.length].focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && search) {
+    event.preventDefault();
+    search.focus();
+    search.select();
+  }
+  if (!event.target.closest(".topbar-search")) return;
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") moveInFound(event);
+  if (event.key === "Escape") {
+    closeFound();
+    search.focus();
+  }
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest(".topbar-search")) closeFound();
+});
+
+// --- forms ---------------------------------------------------------------------------------------
+
+// data-check="PREFIX PREFIX" ticks the boxes of a form whose value begins so, and no others;
+// data-check-all and data-check-none change all boxes of their fieldset.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-check], [data-check-all], [data-check-none]");
+  if (!button) return;
+  const own = document.getElementById(button.dataset.checkForm) ?? button.closest("fieldset");
+  const prefixes = (button.dataset.check ?? "").split(" ");
+  for (const box of own.querySelectorAll("input[type=checkbox]:not(:disabled)")) {
+    if (button.hasAttribute("data-check-all")) box.checked = true;
+    else if (button.hasAttribute("data-check-none")) box.checked = false;
+    else box.checked = prefixes.some((prefix) => box.value.startsWith(prefix));
+  }
+  own.dispatchEvent(new Event("change", { bubbles: true }));
+});
+
+// data-shown-by="NAME=VALUE" shows a part of a form while that choice stands.
+function showChosen(form) {
+  for (const part of form.querySelectorAll("[data-shown-by]")) {
+    const [name, value] = part.dataset.shownBy.split("=");
+    const shown = new FormData(form).get(name) === value;
+    part.hidden = !shown;
+    for (const input of part.querySelectorAll("input, select")) input.disabled = !shown;
+  }
+}
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form");
+  if (form?.querySelector("[data-shown-by]")) showChosen(form);
+});
+
+// data-narrows="ID" keeps only the rows of a list whose text holds what is typed.
+document.addEventListener("input", (event) => {
+  const id = event.target.dataset.narrows;
+  if (!id) return;
+  const wanted = event.target.value.toLowerCase();
+  for (const row of document.getElementById(id).children) {
+    row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  }
+});
+
+// --- clock ---------------------------------------------------------------------------------------
+
+// The server's moment plus the time since, so that a wrong clock on this computer shows nothing wrong.
+function startClock(frame) {
+  const clock = frame.querySelector("time");
+  const shown = Date.parse(clock.dateTime) - performance.now();
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone: frame.dataset.clock, dateStyle: "short", timeStyle: "medium" });
+  setInterval(() => { clock.textContent = format.format(shown + performance.now()); }, 1000);
+}
+
+for (const clock of document.querySelectorAll("[data-clock]")) startClock(clock);
+for (const form of document.querySelectorAll("form:has([data-shown-by])")) showChosen(form);
+fadeNotices();
+connect(0);
