@@ -34,7 +34,9 @@ log = logging.getLogger(__name__)
 
 PROTOCOL = "qgdw1376"
 
-READ_BUFFER_SIZE = 64 * 1024  # One for all links of the loop.
+# One for all links of the loop; eight of the largest frames. Whoever sends without pause keeps the
+# others waiting for no longer than it takes to work through one filling: 25 ms of heartbeats.
+READ_BUFFER_SIZE = 16 * 1024
 UNSENT_MAX = (
     64 * 1024
 )  # A terminal is sent a frame at a time; 30 of the largest mean it reads none.
@@ -198,7 +200,8 @@ class TerminalConnection(asyncio.BufferedProtocol):
         host, port = transport.get_extra_info("peername", ("unknown", 0))[:2]
         self.remote = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if not self._server.admit(self):
-            self.abort("too many connections")
+            self._reason = "too many connections"
+            self._transport.abort()
             return
         self._transport.set_write_buffer_limits(high=UNSENT_MAX)
 
@@ -293,6 +296,10 @@ class TerminalConnection(asyncio.BufferedProtocol):
     def _name(self) -> str:
         return self._session.address or self.remote
 
+    def _moment(self) -> datetime:
+        entry = self._entry
+        return next_moment(utc_now(), None if entry is None else entry.last_seen)
+
     def _take_events(self) -> None:
         while self._reason is None and (event := self._parser.next_event()) is not None:
             if isinstance(event, Noise):
@@ -301,8 +308,7 @@ class TerminalConnection(asyncio.BufferedProtocol):
                 self._hear(event)
 
     def _hear(self, frame: Frame) -> None:
-        entry = self._entry
-        at = next_moment(utc_now(), None if entry is None else entry.last_seen)
+        at = self._moment()
         raw = frame.to_bytes()
         row = self._session.handle(frame)
         if Step.ATTACH in row.steps:
@@ -327,7 +333,7 @@ class TerminalConnection(asyncio.BufferedProtocol):
 
     def _hear_noise(self, noise: Noise) -> None:
         size = len(noise.data)
-        at = utc_now()
+        at = self._moment()
         if self._entry is not None:
             self._server.registry.heard(self._entry, at, size)
         self._server.trace.record_noise(self._name(), noise, at)
@@ -350,7 +356,7 @@ class TerminalConnection(asyncio.BufferedProtocol):
     def _end(self, reason: str) -> None:
         if self._reason is None:
             self._reason = reason
-            log.debug("%s %s: %s", self.remote, self.address, reason)
+            log.debug("%s, terminal %s: %s", self.remote, self.address or "unknown", reason)
             self._leave(reason, utc_now())
 
     def _leave(self, reason: str, at: datetime) -> None:
