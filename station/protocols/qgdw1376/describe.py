@@ -28,8 +28,9 @@ def describe(frame: Frame) -> dict[str, Any]:
     """Return a frame by name.
 
     `units` holds the data units as far as their layouts are known, each with `values`: rows of
-    `name`, `name_zh`, `value` (text, null when missing, or a list) and `unit`. What lies behind
-    stands in `rest` as hex, with `rest_reason`. A frame for or from a meter is in `forwarded`.
+    `name`, `name_zh`, `value` (text, null when missing, or a list) and `unit`; `cleared` holds the
+    identifications without a unit. What lies behind stands in `rest` as hex, with `rest_reason`. A
+    frame for or from a meter is in `forwarded`.
     """
     name = AFN_NAMES.get(frame.afn, UNKNOWN_AFN)
     view: dict[str, Any] = {
@@ -50,6 +51,8 @@ def describe(frame: Frame) -> dict[str, Any]:
     }
     found = units_of(frame)
     view["units"] = [_unit_view(frame, unit) for unit in found.units]
+    if found.cleared:
+        view["cleared"] = [identification.hex().upper() for identification in found.cleared]
     if found.rest:
         view |= {"rest": found.rest.hex().upper(), "rest_reason": found.reason}
     inner = inner_bytes(frame)

@@ -100,9 +100,10 @@ def layout_of(afn: int, fn: int, *, up: bool) -> Layout:
 def units_of(frame: Frame) -> Split:
     """Return the data units of a frame, as far as the layouts are known."""
     if frame.protocol != PROTOCOL_2009:
-        return Split((), frame.data, "contents of Q/GDW 130-2005 are not known")
+        return Split((), rest=frame.data, reason="the contents of Q/GDW 130-2005 are not known")
     if frame.afn not in FUNCTIONS:
-        return Split((), frame.data, f"the contents of AFN{frame.afn:02X} are not known")
+        reason = f"the contents of AFN{frame.afn:02X} are not known"
+        return Split((), rest=frame.data, reason=reason)
 
     def measure(fn: int, data: bytes) -> int:
         return layout_of(frame.afn, fn, up=frame.from_terminal).read(data)[1]

@@ -69,7 +69,7 @@ class Parser:
         at = begin
         while (at := buffer.find(_START, at)) >= 0:
             try:
-                frame = self._frame_at(at)
+                frame, size = self._frame_at(at)
             except FrameError as error:
                 if reason is NO_START:
                     reason = str(error)
@@ -78,7 +78,7 @@ class Parser:
             if at > begin:
                 return self._noise(at, reason)
             if frame is not None:
-                self._advance(at + self._frame_size(at))
+                self._advance(at + size)
             return frame
         return self._noise(len(buffer), reason) if begin < len(buffer) else None
 
@@ -89,8 +89,8 @@ class Parser:
         """
         self._given_up = True
 
-    def _frame_at(self, at: int) -> Frame | None:
-        """Return the frame that starts here, or None while it is not all there."""
+    def _frame_at(self, at: int) -> tuple[Frame | None, int]:
+        """Return the frame that starts here, or None while it is not all there, and its size."""
         buffer = self._buffer
         here = len(buffer) - at
         size = HEADER_SIZE if here < HEADER_SIZE else self._frame_size(at)
@@ -99,10 +99,11 @@ class Parser:
         if here < size:
             if self._given_up:
                 raise FrameError("the rest of the frame did not come", here)
-            return None
+            return None, size
         if buffer[at + size - 1] != END:  # Cheap, and settles most false starts.
             raise FrameError("no 16H", size - 1)
-        return Frame.from_bytes(buffer[at : at + size], self._password_size, self._accept_2005)
+        raw = buffer[at : at + size]
+        return Frame.from_bytes(raw, self._password_size, self._accept_2005), size
 
     def _frame_size(self, at: int) -> int:
         user_size, protocol = read_header(self._buffer[at : at + HEADER_SIZE])

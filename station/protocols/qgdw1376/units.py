@@ -44,6 +44,8 @@ def decode_identification(raw: bytes) -> tuple[tuple[int, int], ...]:
 
     There are none when a terminal cleared every bit. Raises ValueError if the bytes mean nothing.
     """
+    if len(raw) < IDENTIFICATION_SIZE:
+        raise ValueError("too short for a data unit identification")
     point_bits, point_group, function_bits, function_group = raw
     if point_bits and not point_group:
         raise ValueError(f"DA {raw[:2].hex(' ').upper()} names a point in no group")
@@ -78,9 +80,13 @@ IDENTIFICATION = Identification()
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The units of a frame as far as their layouts are known; `rest` is everything behind."""
+    """The units of a frame as far as their layouts are known; `rest` is everything behind.
+
+    `cleared` holds the identifications in between whose bits a terminal cleared: no unit follows.
+    """
 
     units: tuple[DataUnit, ...]
+    cleared: tuple[bytes, ...] = ()
     rest: bytes = b""
     reason: str = ""  # Why there is a rest.
 
@@ -92,30 +98,24 @@ def split(data: bytes, measure: Callable[[int, bytes], int]) -> Split:
     when it cannot tell. Nothing behind such a unit is guessed: its size is not known.
     """
     units: list[DataUnit] = []
+    cleared: list[bytes] = []
     at = 0
     while at < len(data):
         identification = data[at : at + IDENTIFICATION_SIZE]
-        if len(identification) < IDENTIFICATION_SIZE:
-            return Split(tuple(units), data[at:], "too short for a data unit identification")
+        end = at + IDENTIFICATION_SIZE
         try:
-            found, end = _units_of(identification, data, at + IDENTIFICATION_SIZE, measure)
+            pairs = decode_identification(identification)
+            for pn, fn in pairs:
+                size = measure(fn, data[end:])
+                units.append(DataUnit(pn, fn, data[end : end + size]))
+                end += size
+                at = end  # What was read stays read if the next unit cannot be.
         except ValueError as error:
-            return Split(tuple(units), data[at:], str(error))
-        units += found
+            return Split(tuple(units), tuple(cleared), data[at:], str(error))
+        if not pairs:
+            cleared.append(identification)
         at = end
-    return Split(tuple(units))
-
-
-def _units_of(
-    identification: bytes, data: bytes, at: int, measure: Callable[[int, bytes], int]
-) -> tuple[list[DataUnit], int]:
-    """Return all units of one identification and where they end. Raises ValueError."""
-    units = []
-    for pn, fn in decode_identification(identification):
-        size = measure(fn, data[at:])
-        units.append(DataUnit(pn, fn, data[at : at + size]))
-        at += size
-    return units, at
+    return Split(tuple(units), tuple(cleared))
 
 
 def join(units: Iterable[DataUnit]) -> bytes:
