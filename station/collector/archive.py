@@ -109,6 +109,8 @@ def _checked_terminal(terminal: Terminal) -> Terminal:
 def _checked_channel(channel: Channel) -> Channel:
     shape = "a letter, then letters, digits, dots or dashes, 32 at most"
     name = _matching("name", channel.name, _CHANNEL_NAME, shape)
+    if _TERMINAL_ADDRESS.fullmatch(name.upper()):
+        raise InvalidValue("name", f"{name!r} could be a terminal's address; choose another name")
     url = channel.url.strip()
     scheme, colon, _ = url.partition("://")
     if (colon and scheme not in CHANNEL_SCHEMES) or not (colon or url.startswith("/dev/")):

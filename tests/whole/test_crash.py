@@ -10,12 +10,11 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from stations import StationProcess, until
 
 from station.simulator.metering import Metering
 from station.simulator.site import Site, load
 from station.units import local_day, moment_of, utc_now
-
-from .conftest import StationProcess, until
 
 ZONE = ZoneInfo("Asia/Shanghai")
 ITEMS = {"power_total": 4, "voltage_a": 1, "energy_import_total": 2}

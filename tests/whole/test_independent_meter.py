@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from dlt645 import MeterServerService
-
-from .conftest import StationProcess, until
+from stations import StationProcess, until
 
 ADDRESS = "000000202611"
 TERMINAL = "99000009"
@@ -30,7 +29,7 @@ EXPECTED = {
 def meter_port() -> Iterator[int]:
     """The TCP port of a meter that knows the values of EXPECTED."""
     service = MeterServerService.new_tcp_server("127.0.0.1", 0, timeout=60.0)
-    service.set_address(ADDRESS)
+    service.set_address(bytes.fromhex(ADDRESS)[::-1])  # As on the wire, lowest digits first.
     service.set_00(0x00010000, 12345.67)
     service.set_00(0x00010100, 1000.01)
     service.set_02(0x02010100, 221.5)

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from .conftest import StationProcess, free_port
+from stations import StationProcess, free_port
 
 
 def run(config: Path, text: str) -> subprocess.CompletedProcess[str]:
