@@ -126,7 +126,7 @@ class _Call:
         self._parser = Parser()
         self._reading: asyncio.Task[bytes] | None = None
         self._sequence = 0
-        self._unconfirmed = 0
+        self._unanswered = 0
 
     def send(self, frame: Frame) -> None:
         self._writer.write(frame.to_bytes())
@@ -146,10 +146,10 @@ class _Call:
             await self._confirmed(LOGOUT_TIMEOUT_S)
 
     def beat(self, clock: datetime) -> None:
-        """Send a heartbeat. Raises LinkDown when the last ones were not confirmed."""
-        if self._unconfirmed == HEARTBEATS_MAX:
-            raise LinkDown(f"no confirmation of {HEARTBEATS_MAX} heartbeats")
-        self._unconfirmed += 1
+        """Send a heartbeat. Raises LinkDown when nothing came since the last ones."""
+        if self._unanswered == HEARTBEATS_MAX:
+            raise LinkDown(f"no answer to {HEARTBEATS_MAX} heartbeats")
+        self._unanswered += 1
         self.send(link.heartbeat(self._address, self._next_sequence(), clock))
 
     async def next_frame(self, until: float) -> Frame | None:
@@ -167,8 +167,9 @@ class _Call:
                     raise LinkDown("the station closed the link")
                 self._parser.receive_data(data)
             elif isinstance(event, Frame) and self._is_for_us(event):
-                if link.is_confirmation(event):
-                    self._unconfirmed = 0
+                self._unanswered = (
+                    0  # A confirmation may wait behind requests; the station is there.
+                )
                 return event
 
     async def close(self) -> None:
