@@ -157,7 +157,7 @@ LOSSES = Layout(
 SUPPLY = Layout(
     Field("powered_minutes", "供电时间", U16, "min"), Field("resets", "复位累计次数", U16)
 )
-TRAFFIC = Layout(Field("traffic", "通信流量", U32, "B"))
+TRAFFIC = Layout(Field("traffic", "通信流量", U32))
 
 PHASES_ACTIVE = Layout(READ_TIME, phases("energy", "有功电能示值", A14, "kWh"))
 PHASES_REACTIVE = Layout(READ_TIME, phases("energy", "无功电能示值", A11, "kvarh"))

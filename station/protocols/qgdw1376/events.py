@@ -251,7 +251,7 @@ EVENTS = (
         Field("group", "差动组号", U8),
         Field("compared", "对比总加组有功总电能量", A3),
         Field("reference", "参照总加组有功总电能量", A3),
-        Field("relative_deviation", "差动越限相对偏差值", U8, "%"),
+        Field("relative_deviation", "差动越限相对偏差值", U8),
         Field("absolute_deviation", "差动越限绝对偏差值", A3),
         Series("compared_registers", "对比总加组测量点示值", A14, counted(U8), "kWh"),
         Series("reference_registers", "参照总加组测量点示值", A14, counted(U8), "kWh"),
@@ -309,7 +309,7 @@ EVENTS = (
         "电能表停走记录",
         EVENT_POINT,
         Field("energy", "停走发生时示值", A14, "kWh"),
-        Field("threshold", "停走阈值", U8, "×15 min"),
+        Field("threshold", "停走阈值", U8),
     ),
     _event(
         31,
@@ -324,8 +324,8 @@ EVENTS = (
         32,
         "traffic over the limit",
         "终端与主站通信流量超门限事件记录",
-        Field("month", "当月已发生的通信流量", U32, "B"),
-        Field("limit", "月通信流量门限", U32, "B"),
+        Field("month", "当月已发生的通信流量", U32),
+        Field("limit", "月通信流量门限", U32),
     ),
     _event(
         33,

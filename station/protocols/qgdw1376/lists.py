@@ -29,8 +29,8 @@ class Count:
     least: int = 0
     most: int | None = None
     key: str = ""  # A value further ahead tells it,
-    more: int = 0  # less so many (M tariffs have M + 1 registers),
-    of: Mapping[int, int] | None = None  # or through a table.
+    more: int = 0  # and there are so many more (M tariffs have M + 1 registers),
+    of: Mapping[int, int] | None = None  # or a table translates it.
     fixed: int | None = None  # The standard says it.
 
     def read(self, data: bytes, at: int, values: Values) -> tuple[int | None, int]:

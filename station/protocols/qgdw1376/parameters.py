@@ -192,7 +192,7 @@ PARAMETERS = (
     Parameter(
         36,
         Text("monthly traffic limit", "终端上行通信流量门限"),
-        Layout(Field("limit", "月通信流量门限", U32, "B")),
+        Layout(Field("limit", "月通信流量门限", U32)),
     ),
     Parameter(37, Text("cascade port and partners", "终端级联通信参数")),
     Parameter(
