@@ -167,7 +167,7 @@ class _Call:
                     raise LinkDown("the station closed the link")
                 self._parser.receive_data(data)
             elif isinstance(event, Frame) and self._is_for_us(event):
-                # A confirmation may wait behind requests; any frame shows that the station is there.
+                # A confirmation may wait behind requests; any frame shows that somebody is there.
                 self._unanswered = 0
                 return event
 
