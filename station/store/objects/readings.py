@@ -118,18 +118,19 @@ class Readings:
         query = {"_id": {"$in": [_id(key) for key in batch]}}
         sheets = {sheet["_id"]: sheet for sheet in await self._sheets.find(query, session=session)}
         writes: list[Any] = []
-        new: list[Reading] = []
+        newest: list[Reading] = []
+        count = 0
         for key, slots in batch.items():
             sheet = sheets.get(_id(key))
-            held = sheet["values"] if sheet else {}
-            missing = {slot: each for slot, each in slots.items() if str(slot) not in held}
+            missing = slots if sheet is None else _missing(slots, sheet["values"])
             if missing:
                 writes.append(_write(_id(key), sheet, missing))
-                new += missing.values()
-        if new:
+                newest.append(missing[max(missing)])
+                count += len(missing)
+        if writes:
             await self._sheets.write(writes, session=session)
-            await self._bring_forward(new, session)
-        return len(new)
+            await self._bring_forward(newest, session)
+        return count
 
     async def _bring_forward(self, new: Iterable[Reading], session: Any) -> None:
         """Take into the latest readings what is newer than they are."""
@@ -148,18 +149,21 @@ class Readings:
     def _by_sheet(self, readings: Iterable[Reading]) -> dict[SheetKey, Slots]:
         """Group readings by sheet and slot; of two for one slot the first counts."""
         sheets: dict[SheetKey, Slots] = {}
+        slots: Slots = {}
+        meter: str | None = None
+        item = ""
         start = end = datetime.min.replace(tzinfo=UTC)
-        day = date.min
         for reading in readings:
-            if not start <= reading.moment < end:  # Asking the zone is slow; one day serves many.
-                day = local_day(reading.moment, self._zone)
+            moment = reading.moment
+            if not start <= moment < end:  # Asking the zone is slow; one day serves many.
+                day = local_day(moment, self._zone)
                 start = day_start(day, self._zone)
                 end = day_start(day + timedelta(days=1), self._zone)
-            key = (reading.meter, reading.item, day)
-            slots = sheets.get(key)
-            if slots is None:
-                slots = sheets[_checked(key)] = {}
-            slots.setdefault((reading.moment - start) // MINUTE, reading)
+                meter = None
+            if reading.meter != meter or reading.item != item:
+                meter, item = reading.meter, reading.item
+                slots = sheets.setdefault(_checked((meter, item, day)), {})
+            slots.setdefault((moment - start) // MINUTE, reading)
         return sheets
 
     async def _find_sheets(
@@ -208,6 +212,10 @@ def _checked(key: SheetKey) -> SheetKey:
     if "/" in meter or not set("/.$").isdisjoint(item):
         raise ValueError(f"no sheet can be kept for meter {meter!r}, item {item!r}")
     return key
+
+
+def _missing(slots: Slots, held: Document) -> Slots:
+    return {slot: reading for slot, reading in slots.items() if str(slot) not in held}
 
 
 def _write(sheet_id: str, sheet: Document | None, slots: Slots) -> InsertOne[Document] | UpdateOne:
