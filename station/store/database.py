@@ -14,7 +14,7 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from station.errors import DatabaseDown, StartError
-from station.store.driver import Collection, Document, Order, our_errors
+from station.store.driver import LOGIN_CODES, Collection, Document, Order, our_errors
 from station.store.objects.channels import Channels
 from station.store.objects.frames import Frames
 from station.store.objects.links import Links
@@ -49,7 +49,7 @@ class Index:
 
 INDEXES = (
     Index("meters", [("link", 1)], {}),
-    Index("link_states", [("station", 1), ("state", 1)], {}),
+    Index("links", [("station", 1), ("state", 1)], {}),
     Index("runs", [("started_at", -1), ("_id", -1)], {}),
     Index("runs", [("task_id", 1), ("started_at", -1), ("_id", -1)], {}),
     Index("runs", [("station", 1), ("state", 1)], {}),
@@ -71,11 +71,11 @@ class Database:
 
         self._client = client
         self.name = name
-        ends, meters = collection("links"), collection("meters")
+        ends, meters = collection("ends"), collection("meters")
         self.terminals = Terminals(ends, meters)
         self.channels = Channels(ends, meters)
         self.meters = Meters(meters, ends)
-        self.links = Links(collection("link_states"))
+        self.links = Links(collection("links"))
         self.tasks = Tasks(collection("tasks"))
         self.runs = Runs(collection("runs"))
         self.readings = Readings(collection("sheets"), collection("latest"), zone)
@@ -148,7 +148,7 @@ def _client(uri: str, timeout_s: float) -> "AsyncIOMotorClient[Document]":
 def _reason(error: BaseException) -> str:
     """Return what went wrong in few words; the driver's own may go on for a page."""
     error = error.__cause__ or error
-    if isinstance(error, OperationFailure) and error.code in (13, 18):
+    if isinstance(error, OperationFailure) and error.code in LOGIN_CODES:
         return "user or password is not right"
     if isinstance(error, ServerSelectionTimeoutError):
         return f"no answer ({str(error).split(' (configured', 1)[0]})"

@@ -21,8 +21,9 @@ Query = Mapping[str, Any]
 Order = list[tuple[str, int]]
 Result = TypeVar("Result")
 
-# Server codes: unauthorized, authentication failed, stepping down or stopping, primary gone.
-DOWN_CODES = frozenset({13, 18, 91, 189, 10107, 11600, 11602, 13435, 13436})
+# Codes of the server.
+LOGIN_CODES = frozenset({13, 18})  # Unauthorized, authentication failed.
+DOWN_CODES = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})  # Stopping, not primary.
 
 # The server's word for "nothing was written, try again": mostly another writer came first.
 TRANSIENT = "TransientTransactionError"
@@ -36,17 +37,17 @@ def our_errors() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        if _is_down(error):
+        code = error.code if isinstance(error, OperationFailure) else None
+        if code in LOGIN_CODES:
+            raise DatabaseDown("the database does not let the station in any more") from error
+        if code in DOWN_CODES or _is_down(error):
             raise DatabaseDown(f"the database does not answer: {type(error).__name__}") from error
         raise
 
 
 def _is_down(error: PyMongoError) -> bool:
-    if isinstance(error, (ConnectionFailure, InvalidOperation)):
-        return True
-    if error.timeout or error.has_error_label(TRANSIENT):
-        return True
-    return isinstance(error, OperationFailure) and error.code in DOWN_CODES
+    gone = isinstance(error, (ConnectionFailure, InvalidOperation))
+    return gone or error.timeout or error.has_error_label(TRANSIENT)
 
 
 class Collection:
@@ -106,30 +107,16 @@ class Collection:
             )
             return int(result.matched_count)
 
-    async def update(
-        self, query: Query, change: Query, *, upsert: bool = False, session: Any = None
-    ) -> int:
+    async def update(self, query: Query, change: Query, *, session: Any = None) -> int:
         """Change one document and return how many matched."""
         with our_errors():
-            result = await self._collection.update_one(
-                query, change, upsert=upsert, session=session
-            )
+            result = await self._collection.update_one(query, change, session=session)
             return int(result.matched_count)
 
     async def update_all(self, query: Query, change: Query) -> int:
         """Change every document that matches and return how many did."""
         with our_errors():
             return int((await self._collection.update_many(query, change)).matched_count)
-
-    async def find_and_update(
-        self, query: Query, change: Query, *, upsert: bool = False
-    ) -> Document | None:
-        """Change one document and return what it is afterwards."""
-        with our_errors():
-            found: Document | None = await self._collection.find_one_and_update(
-                query, change, upsert=upsert, return_document=True
-            )
-            return found
 
     async def remove(self, query: Query, *, session: Any = None) -> int:
         """Remove every document that matches and return how many did."""

@@ -327,9 +327,10 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port() -> int:
-    while not _is_free(port := secrets.choice(PORTS)):
-        pass
-    return port
+    for _ in PORTS:
+        if _is_free(port := secrets.choice(PORTS)):
+            return port
+    raise StartError(f"no port from {PORTS[0]} to {PORTS[-1]} is free on {HOST}")
 
 
 def _write(file: Path, text: str) -> None:

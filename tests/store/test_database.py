@@ -202,3 +202,14 @@ async def test_closed_database_is_down(mongo_uri: str, zone: ZoneInfo, database:
     await again.close()
     with pytest.raises(DatabaseDown):
         await again.settings.get("schema")
+
+
+async def test_user_taken_away(mongo: EmbeddedMongo, zone: ZoneInfo) -> None:
+    uri = await mongo.start()
+    database = await Database.connect(uri, "test", zone=zone)
+    client: AsyncIOMotorClient = AsyncIOMotorClient(uri)
+    await client.admin.command({"dropUser": "station"})
+    with pytest.raises(DatabaseDown, match="does not let the station in"):
+        await database.settings.get("schema")
+    client.close()
+    await database.close()

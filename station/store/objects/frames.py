@@ -77,8 +77,10 @@ class Frames(Objects[FrameRecord]):
 
     async def exchange_of(self, meter: str, read_at: datetime) -> Many[FrameRecord]:
         """Return all frames of the exchange whose answer came at that moment, oldest first."""
-        answer = await self._collection.find_one({"meter": meter, "at": read_at, "direction": "in"})
-        if answer is None or answer["exchange"] is None:
+        answer = await self._collection.find_one(
+            {"meter": meter, "at": read_at, "direction": "in", "exchange": {"$ne": None}}
+        )
+        if answer is None:
             return []
         query = {
             "link": answer["link"],
