@@ -15,7 +15,7 @@ from station.protocols.dlt645.events import PASSWORD_CHANGES
 from station.protocols.dlt645.formats import Bcd, SignedBcd, Timed
 from station.protocols.dlt645.frame import Frame, Version
 from station.protocols.dlt645.functions import data_id_of, version_of
-from station.protocols.dlt645.items import TABLE_2007, ItemValue, decode, encode, find
+from station.protocols.dlt645.items import TABLE_2007, ItemValue, decode, encode, find, values_of
 from station.protocols.dlt645.items1997 import TABLE_1997
 from station.protocols.dlt645.requests import payload
 
@@ -561,3 +561,33 @@ def test_value_too_fine_for_one_length_is_written_in_the_other() -> None:
     assert encode(V1997, 0xB640, [Decimal("12.3456")]) == bytes.fromhex("563412")
     with pytest.raises(ValueError, match="decimals"):
         encode(V1997, 0xB640, [Decimal("12.34567")])
+
+
+def test_values_of_an_answer() -> None:
+    data = bytes.fromhex("00FF0102 0122 0222 FFFF")
+    reply = Frame("000000000161", 0x91, data)
+    assert values_of(reply) == decode(V2007, 0x0201FF00, data[4:])
+    following = Frame("000000000161", 0x92, bytes.fromhex("00000100 34120000 01"))
+    assert [str(one.value) for one in values_of(following)] == ["12.34"]
+    (old,) = values_of(Frame("000000000161", 0x81, bytes.fromhex("11B60001")))
+    assert str(old.value) == "100"
+    assert values_of(Frame("000000000161", 0xD1, b"\x02")) == []
+    assert values_of(Frame("000000000161", 0x93, bytes(6))) == []
+    (raw,) = values_of(Frame("000000000161", 0x91, bytes.fromhex("00000100 3412")))
+    assert (raw.valid, raw.raw) == (False, b"\x34\x12")
+
+
+def test_both_versions_call_the_same_quantity_the_same() -> None:
+    same = [
+        (0x901F, 0x0001FF00), (0x902F, 0x0002FF00), (0x9130, 0x00050000), (0x9140, 0x00080000),
+        (0x9150, 0x00060000), (0x9160, 0x00070000), (0x9410, 0x00010001), (0x9810, 0x00010002),
+        (0x9071, 0x00290000), (0x9000, 0x00000000), (0xA010, 0x01010000), (0xB61F, 0x0201FF00),
+        (0xB62F, 0x0202FF00), (0xB63F, 0x0203FF00), (0xB64F, 0x0204FF00), (0xB65F, 0x0206FF00),
+        (0xC010, 0x04000101), (0xC011, 0x04000102), (0xC030, 0x04000409), (0xC031, 0x0400040A),
+        (0xC032, 0x04000402), (0xC033, 0x0400040E), (0xC111, 0x04000103), (0xC112, 0x04000104),
+        (0xC310, 0x04000201), (0xC313, 0x04000204), (0xC314, 0x04000205),
+    ]  # fmt: skip
+    for old, new in same:
+        codes_1997 = [one.code for one in find(V1997, old)[0].layout.fields]
+        codes_2007 = [one.code for one in find(V2007, new)[0].layout.fields]
+        assert codes_1997 == codes_2007[: len(codes_1997)]

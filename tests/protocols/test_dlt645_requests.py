@@ -218,7 +218,7 @@ def test_sequence_wraps_from_255_to_1() -> None:
     assert sequences == [*range(1, 256), 1, 2]
 
 
-@pytest.mark.parametrize("end", ["refused", "wrong sequence"])
+@pytest.mark.parametrize("end", ["refused", "wrong sequence", "no sequence", "empty"])
 def test_long_answer_that_breaks_off_keeps_what_came(end: str) -> None:
     request = requests.read(V2007, METER, 0x03300001)
     long_answer = LongAnswer(request)
@@ -226,6 +226,8 @@ def test_long_answer_that_breaks_off_keeps_what_came(end: str) -> None:
     last = requests.refuse(following, 0x02)
     if end == "wrong sequence":
         last = Frame(METER, 0x92, following.data[:4] + b"\x09\x07")
+    elif end != "refused":
+        last = Frame(METER, 0x92, following.data[:4] if end == "no sequence" else b"")
     assert long_answer.add(last) is None
     assert (long_answer.data, long_answer.is_complete) == (b"\x01", False)
 

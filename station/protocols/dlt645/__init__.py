@@ -4,7 +4,7 @@ from .errors import error_words
 from .following import LongAnswer
 from .frame import BROADCAST, PREAMBLE, WILDCARD, Frame, FrameError, Version
 from .functions import data_id_of, version_of
-from .items import ItemValue, decode, encode
+from .items import ItemValue, decode, encode, values_of
 from .parser import Parser
 from .requests import answer, is_answer, payload, read, read_address, refuse
 
@@ -28,5 +28,6 @@ __all__ = [
     "read",
     "read_address",
     "refuse",
+    "values_of",
     "version_of",
 ]

@@ -25,10 +25,11 @@ from .errors import error_words
 from .formats import Value
 from .frame import Frame, Version
 from .functions import data_id_of, find_function, identifier_size, version_of
-from .items import UNKNOWN, ItemValue, decode, decode_as, decode_fields, find
+from .items import decode, find
 from .parameters import STATUS_BITS
-from .prepayment import SECURITY_REQUESTS
+from .prepayment import decode_request
 from .requests import BAUD_BITS, COMMAND_NAMES, payload
+from .values import UNKNOWN, ItemValue, decode_fields
 
 _WEEKDAYS = {  # As the meter has it, which may be wrong.
     day: Text(*names)
@@ -127,7 +128,7 @@ def _arguments(version: Version, frame: Frame, data: bytes) -> tuple[list[ItemVa
 
 def _written(version: Version, function: int, data_id: int, data: bytes) -> list[ItemValue]:
     if function == functions.SECURITY:
-        return decode_as(SECURITY_REQUESTS.find(data_id), data_id, data)
+        return decode_request(data_id, data)
     return decode(version, data_id, data)
 
 

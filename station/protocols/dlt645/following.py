@@ -5,7 +5,7 @@ The first reply has no sequence number, every later one of 2007 ends with it (di
 
 from . import functions
 from .frame import Frame
-from .functions import data_id_of, version_of
+from .functions import data_id_of, identifier_size, version_of
 from .requests import payload, read_following
 
 SEQUENCE_MAX = 255  # One byte; after it comes 1 again.
@@ -45,4 +45,5 @@ class LongAnswer:
         """A sequence number other than the one asked ends the read."""
         if reply.function != functions.READ_FOLLOWING:
             return True
-        return reply.data[-1] == (self._parts - 1) % SEQUENCE_MAX + 1
+        sequence = (self._parts - 1) % SEQUENCE_MAX + 1
+        return reply.data[identifier_size(reply) :][-1:] == bytes((sequence,))

@@ -63,12 +63,12 @@ class Bcd:
         self.picture = picture
         self.size = (len(whole) + len(fraction) + 1) // 2  # XXX is sent as 0XXX.
         self._decimals = len(fraction)
-        self._point = 2 * self.size - len(fraction)
+        self._exponent = f"E-{len(fraction)}"
 
     def decode(self, data: bytes) -> Decimal | None:
         digits = data[::-1].hex()
-        if digits.isdecimal():
-            return Decimal(f"{digits[: self._point]}.{digits[self._point :]}")
+        if digits.isdecimal():  # Python would read 12E3 as a number.
+            return Decimal(digits + self._exponent)
         _require_absent(data)
         return None
 
@@ -90,15 +90,10 @@ class SignedBcd(Bcd):
     """A number whose top bit is its sign; `34 12 00 80` is -12.34. Its top digit is at most 7."""
 
     def decode(self, data: bytes) -> Decimal | None:
-        if not data[-1] & _SIGN:
-            return super().decode(data)
-        if is_absent(data):
-            return None
-        digits = (data[:-1] + bytes((data[-1] & ~_SIGN,)))[::-1].hex()
-        if not digits.isdecimal():
-            raise ValueError(f"{data.hex(' ').upper()} is no value")
-        number = Decimal(f"{digits[: self._point]}.{digits[self._point :]}")
-        return -number if number else number
+        if data[-1] & _SIGN and not is_absent(data):
+            number = super().decode(data[:-1] + bytes((data[-1] & ~_SIGN,)))
+            return -number if number else number
+        return super().decode(data)
 
     def encode(self, value: Content) -> bytes:
         if value is None:
@@ -226,6 +221,11 @@ class _Clock:
         self._layout = fields.replace("ss", "%S")
         for name, code in self._CODES:
             self._layout = self._layout.replace(name, code)
+        # A field that is missing has the place -1, and its slice is empty.
+        places = {name: fields.find(name) for name in ("YY", "MM", "DD", "hh", "mm", "ss")}
+        self._year, self._month, self._day, self._hour, self._minute, self._second = (
+            slice(place, place + 2) for place in places.values()
+        )
 
     def _digits(self, data: bytes) -> str | None:
         digits = data[::-1].hex()
@@ -234,15 +234,12 @@ class _Clock:
         _require_absent(data)
         return None
 
-    def _field(self, digits: str, name: str) -> str:
-        place = self.fields.find(name)
-        return "00" if place < 0 else digits[place : place + 2]
-
     def _date(self, digits: str) -> str:
-        return "20" + "-".join(self._field(digits, name) for name in ("YY", "MM", "DD"))
+        return f"20{digits[self._year]}-{digits[self._month]}-{digits[self._day]}"
 
     def _time(self, digits: str) -> str:
-        return ":".join(self._field(digits, name) for name in ("hh", "mm", "ss"))
+        seconds = digits[self._second] or "00"
+        return f"{digits[self._hour]}:{digits[self._minute]}:{seconds}"
 
     def _encode(self, value: date | time) -> bytes:
         if isinstance(value, date) and not 2000 <= value.year <= 2099:

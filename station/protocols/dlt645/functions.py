@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from station.words import Text
 
-from .frame import Frame, Version
+from .frame import ERROR, FROM_METER, FUNCTION, MORE, Frame, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,8 @@ _SECURITY_CLASS = 0x07  # The top byte of every identifier of a 2007 security fu
 
 def version_of(frame: Frame) -> Version:
     """Return the version whose function the frame carries; 2007 where both have it alike."""
-    if frame.function in _ONLY_1997:
-        return Version.V1997
-    if frame.function == SECURITY and not _is_security(frame):
+    function = frame.control & FUNCTION
+    if function in _ONLY_1997 or (function == SECURITY and not _is_security(frame)):
         return Version.V1997
     return Version.V2007
 
@@ -106,12 +105,30 @@ def find_function(version: Version, code: int) -> Function | None:
     return _BY_CODE[version].get(code)
 
 
+def _identifier_sizes() -> dict[int, int]:
+    """Return the size of the identifier for each control code that has one, but for 03H."""
+    return {
+        control: size
+        for function in (*FUNCTIONS_1997, *FUNCTIONS_2007)
+        if function.code != SECURITY
+        for control, size in (
+            (function.code, function.request_id),
+            (function.code | FROM_METER, function.reply_id),
+            (function.code | FROM_METER | MORE, function.reply_id),
+        )
+        if size
+    }
+
+
+_IDENTIFIER_SIZES = _identifier_sizes()
+
+
 def identifier_size(frame: Frame) -> int:
     """Return how many bytes of identifier the data field begins with: 4, 2 or 0."""
-    function = find_function(version_of(frame), frame.function)
-    if function is None or frame.is_error:
-        return 0
-    size = function.reply_id if frame.from_meter else function.request_id
+    size = _IDENTIFIER_SIZES.get(frame.control, 0)
+    if frame.control & (FUNCTION | ERROR) == SECURITY:
+        is_2007 = version_of(frame) is Version.V2007
+        size = 4 if is_2007 else 2 if frame.from_meter else 0
     return size if len(frame.data) >= size else 0
 
 

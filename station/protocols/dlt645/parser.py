@@ -7,9 +7,9 @@ data.
 
 from station.protocols.noise import Noise
 
-from .frame import HEADER_SIZE, OVERHEAD, START, Frame, FrameError
+from .frame import FRAME_SIZE_MAX, HEADER_SIZE, OVERHEAD, PREAMBLE, START, Frame, FrameError
 
-_PREAMBLE_BYTE = b"\xfe"
+_PREAMBLE_BYTE = PREAMBLE[0]
 
 
 class Parser:
@@ -33,18 +33,23 @@ class Parser:
 
     def next_event(self) -> Frame | Noise | None:
         """Return the next frame, or bytes that start none, or None for "need more"."""
+        if not self._buffer:
+            return None
+        if self._buffer[0] == _PREAMBLE_BYTE:
+            return self._take_noise(self._preamble_size(), "preamble")
+        return self._search()
+
+    def _search(self) -> Frame | Noise | None:
+        """Return the frame that the buffer begins with, or what stands before the next one."""
         buffer = self._buffer
         position = 0
         reason = "no start byte"
         while (start := buffer.find(START, position)) >= 0:
-            size = self._candidate_size(start)
-            if size is None:
-                if not self._expired:
-                    break
-                fault = "incomplete frame"
-            elif size == 0:
+            available = len(buffer) - start
+            size = OVERHEAD + (buffer[start + 9] if available >= HEADER_SIZE else 0)
+            if available > 7 and buffer[start + 7] != START:
                 fault = "no second start byte"
-            else:
+            elif size <= available:
                 try:
                     frame = Frame.from_bytes(bytes(buffer[start : start + size]))
                 except FrameError as error:
@@ -54,30 +59,26 @@ class Parser:
                         break
                     del buffer[:size]
                     return frame
+            elif self._expired:
+                fault = "incomplete frame"
+            else:
+                break
             if position == 0:
                 reason = fault
             position = start + 1
         return self._take_noise(len(buffer) if start < 0 else start, reason)
 
-    def _candidate_size(self, start: int) -> int | None:
-        """Return the size of the frame that may start here, 0 if none can, None for "need more"."""
-        available = len(self._buffer) - start
-        if available > 7 and self._buffer[start + 7] != START:
-            return 0
-        if available < HEADER_SIZE:
-            return None
-        size = OVERHEAD + self._buffer[start + 9]
-        return size if size <= available else None
+    def _preamble_size(self) -> int:
+        """Return how many FEH the buffer begins with, as far as one frame's length."""
+        head = bytes(self._buffer[:FRAME_SIZE_MAX])
+        return len(head) - len(head.lstrip(PREAMBLE))
 
     def _take_noise(self, size: int, reason: str) -> Noise | None:
-        """Remove bytes from the front, those of a preamble apart from others."""
+        """Remove bytes from the front; a preamble behind them stays for the next event."""
         if size == 0:
             return None
         data = bytes(self._buffer[:size])
-        before_preamble = len(data.rstrip(_PREAMBLE_BYTE))
-        if before_preamble:
-            data = data[:before_preamble]
-        else:
-            reason = "preamble"
+        if reason != "preamble":
+            data = data.rstrip(PREAMBLE)
         del self._buffer[: len(data)]
         return Noise(data, reason)

@@ -1,12 +1,16 @@
 """Identifiers of 2007, class 07: what the security chip is told and answers over 03H (digest 9).
 
-Requests and replies of one identifier differ, so each has its table. Behind the identifier a
+Requests and replies of one identifier differ, so each has its table: `encode_request` and
+`decode_request` are for requests, replies are among the items of 2007. Behind the identifier a
 request has the operator code and then the parts below. Ciphers, random numbers, keys and MACs are
 bytes that only the utility's key machine and the chip understand.
 """
 
-from .formats import ALL_THAT_IS_LEFT, Bcd, Binary, Digits, Raw
+from collections.abc import Sequence
+
+from .formats import ALL_THAT_IS_LEFT, Bcd, Binary, Content, Digits, Raw
 from .tables import Part, Row, Table
+from .values import ItemValue, decode_as, encode_as
 
 _AMOUNT = Part("amount", Binary(4, decimals=2), "yuan", "amount", "购电金额")
 _COUNT = Part("count", Binary(4), "", "purchase count", "购电次数")
@@ -65,7 +69,7 @@ _FUNCTIONS = (
      (), (_REMAINING, _MAC, _PURCHASES, _MAC_2, _CUSTOMER, _KEY_INFO)),
 )  # fmt: skip
 
-SECURITY_REQUESTS = Table(
+_REQUESTS = Table(
     [
         Row(pattern, code, en, zh, parts)
         for patterns, code, en, zh, parts, _ in _FUNCTIONS
@@ -79,3 +83,17 @@ SECURITY_REPLIES = tuple(
     for patterns, code, en, zh, _, parts in _FUNCTIONS
     for pattern in patterns
 )
+
+
+def encode_request(data_id: int, values: Sequence[Content]) -> bytes:
+    """Return what `requests.security` sends behind the operator code.
+
+    Raises ValueError if the identifier is unknown, takes another number of values, or one does not
+    fit.
+    """
+    return encode_as(_REQUESTS.find(data_id), f"{data_id:08X}", values)
+
+
+def decode_request(data_id: int, body: bytes) -> list[ItemValue]:
+    """Return the values that a request has behind the operator code."""
+    return decode_as(_REQUESTS.find(data_id), data_id, body)

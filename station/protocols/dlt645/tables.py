@@ -99,10 +99,10 @@ class Layout:
         self._is_block = is_block
         self.fixed_size = sum(one.size for one in fields if one.size != ALL_THAT_IS_LEFT)
         self._is_open = any(one.size == ALL_THAT_IS_LEFT for one in fields)
-        self._by_size: dict[int, tuple[Field, ...]] = {}
+        self.by_size: dict[int, tuple[Field, ...]] = {}
         if not self._is_open:
             step = 1 if may_be_shorter else width
-            self._by_size = dict(self._whole_groups(step))
+            self.by_size = dict(self._whole_groups(step))
 
     def _whole_groups(self, step: int) -> Iterator[tuple[int, tuple[Field, ...]]]:
         size = 0
@@ -113,7 +113,7 @@ class Layout:
 
     def fields_of(self, data: bytes) -> tuple[Field, ...] | None:
         """Return the fields that data of this length holds, or None if no layout is that long."""
-        found = self._by_size.get(len(data))
+        found = self.by_size.get(len(data))
         if found is not None:
             return found
         if self._is_open and len(data) >= self.fixed_size:
@@ -123,14 +123,14 @@ class Layout:
                 for one in self.fields
             )
         if self._is_block and data and data[-1] in BLOCK_ENDS:
-            return self._by_size.get(len(data) - 1)
+            return self.by_size.get(len(data) - 1)
         return None
 
     def fields_for(self, count: int) -> tuple[Field, ...] | None:
         """Return the fields that so many values fill, or None if no layout has that many."""
-        if self._is_open:
-            return self.fields if count == len(self.fields) else None
-        return next((found for found in self._by_size.values() if len(found) == count), None)
+        if count == len(self.fields):
+            return self.fields
+        return next((found for found in self.by_size.values() if len(found) == count), None)
 
 
 @dataclass(frozen=True, slots=True)
