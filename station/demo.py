@@ -4,6 +4,7 @@ Nothing has to be configured. Its administrator gets a new password at every sta
 is nothing real to protect and nobody should have to remember one.
 """
 
+import os
 import socket
 import subprocess
 import sys
@@ -90,7 +91,7 @@ async def _fill(archive: Archive, language: Literal["en", "zh"]) -> None:
 
 
 def _start_simulator(port: int, language: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "station", "simulate", "--with-parent"]
+    command = [sys.executable, "-m", "station", "simulate", "--with-parent", str(os.getpid())]
     return subprocess.Popen([*command, "--connect", f"{HOST}:{port}", "--language", language],
                             stdout=subprocess.DEVNULL)  # fmt: skip
 

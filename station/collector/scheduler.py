@@ -1,13 +1,16 @@
 """Starts runs: at each task's ticks, when a link comes up, at the start, and when a person asks.
 
-A tick reads the newest moment of the task's grid; a *gap* run fills its holes behind it, with the
-lower priority. Each kind of run of a task is under way at most once. A crash needs no recovery:
-what is missing is still missing, and the plan finds it.
+A tick reads the newest moment of the task's grid; a *gap* run fills the holes behind it over the
+links that are online, with the lower priority. A task's tick is under way at most once, and a link
+is in at most one of its gap runs. A crash needs no recovery: what is missing is still missing, and
+the plan finds it.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -31,10 +34,18 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 START_DELAY = timedelta(seconds=1)  # After a tick, so that clocks have passed it.
 QUARTER_HOUR = timedelta(minutes=15)
-LINK_UP_DELAY_S = 1.0  # A terminal that has just logged in gets its confirmation first.
 TASKS_MAX = 1000  # A site has some tens; this bounds what a tick walks through.
 
 _PRIORITY = {"task": Priority.TASK, "gap": Priority.GAP, "manual": Priority.TASK}
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A run under way; a gap run works these links, every other one all links of its task."""
+
+    run: Run
+    work: "asyncio.Task[None]"
+    links: frozenset[str]
 
 
 class Scheduler:
@@ -61,21 +72,20 @@ class Scheduler:
         self._station = station
         self._zone = zone
         self._due: dict[str, datetime] = {}
-        self._active: dict[tuple[str, RunKind], tuple[Run, asyncio.Task[None]]] = {}
-        self._gaps_wanted: set[str] = set()
+        self._active: dict[str, UnderWay] = {}
+        self._came_up: set[str] = set()
+        self._wait_for_gap_run: defaultdict[str, set[str]] = defaultdict(set)  # Links, by task.
         self._ticker: asyncio.Task[None] | None = None
-        self._stopped = False
 
     async def start(self) -> None:
-        """Mark runs that a crash left behind, then begin: every task's holes first."""
+        """Mark runs that a crash left behind, then begin."""
         await self._runs.interrupt_running(self._station, utc_now())
-        self._registry.when_up(self._link_up)
+        self._registry.when_up(self._came_up.add)
         self._ticker = spawn(periodically(TICK_S, self._tick, name="scheduler"), name="scheduler")
 
     async def stop(self) -> None:
         """Cancel every run; what is missing is found again at the next start."""
-        self._stopped = True
-        await cancel(self._ticker, *(task for _, task in self._active.values()))
+        await cancel(self._ticker, *(active.work for active in self._active.values()))
 
     def next_run(self, task: Task) -> datetime | None:
         """Return the task's next tick, or None while it is paused."""
@@ -85,82 +95,83 @@ class Scheduler:
 
     def active_runs(self) -> list[Run]:
         """Return the runs under way, as they were started."""
-        return [run for run, _ in self._active.values()]
+        return [active.run for active in self._active.values()]
 
     async def run_task(self, task_id: str) -> Run:
         """Read all of a task's targets now, and then its holes. Raises NotFound or Conflict."""
         task = await self._tasks.get(task_id)
-        if (task.id, "manual") in self._active:
+        if self._is_active(task, "manual"):
             raise Conflict(f"task {task.name} is being run already")
         now = utc_now()
         run = self._begin(task, "manual", now.replace(second=0, microsecond=0), now)
-        self._fill_gaps(task)
+        self._fill_gaps(task, self._online())
         return run
 
     def cancel(self, run_id: str) -> None:
         """End a run under way. Raises NotFound."""
-        for run, work in self._active.values():
-            if run.id == run_id:
-                work.cancel()
-                return
-        raise NotFound(f"there is no run {run_id} under way")
+        if run_id not in self._active:
+            raise NotFound(f"there is no run {run_id} under way")
+        self._active[run_id].work.cancel()
 
     def task_changed(self, task_id: str) -> None:
         """Forget a task's next tick, so that the next look finds it anew."""
         self._due.pop(task_id, None)
 
-    def _link_up(self, address: str) -> None:
-        spawn(self._fill_gaps_of_link(address), name=f"fill gaps of {address}")
-
-    async def _fill_gaps_of_link(self, address: str) -> None:
-        await asyncio.sleep(LINK_UP_DELAY_S)
-        meters = await self._meters.on_link(address)
-        for task in await self._enabled():
-            if plan.targets_of(task, meters):
-                self._fill_gaps(task)
-
     async def _tick(self) -> None:
         now = utc_now()
+        came_up = frozenset(self._came_up)
+        self._came_up.clear()
         for task in await self._enabled():
             due = self._due.get(task.id)
-            if due is None:  # New to this process: its holes, the newest moment among them.
-                self._fill_gaps(task)
-            elif now < due:
+            if due is not None and now < due:
+                self._fill_gaps(task, came_up | self._wait_for_gap_run.pop(task.id, set()))
                 continue
-            elif (task.id, "task") not in self._active:
-                moment = plan.current_moment(task, now, self._zone)
-                self._begin(task, "task", moment, now)
-                self._fill_gaps(task)
+            if due is not None and not self._is_active(task, "task"):
+                self._begin(task, "task", plan.current_moment(task, now, self._zone), now)
+            self._fill_gaps(task, self._online())
             self._due[task.id] = _tick_after(task, now, self._zone)
 
     async def _enabled(self) -> list[Task]:
         tasks, _ = await self._tasks.list(limit=TASKS_MAX)
         return [task for task in tasks if task.enabled]
 
-    def _fill_gaps(self, task: Task) -> None:
-        if self._stopped:
-            return
-        if (task.id, "gap") in self._active:
-            self._gaps_wanted.add(task.id)  # Links that came up meanwhile have their turn after it.
-        else:
-            now = utc_now()
-            self._begin(task, "gap", plan.current_moment(task, now, self._zone), now)
+    def _online(self) -> frozenset[str]:
+        states = self._registry.states()
+        return frozenset(state.address for state in states if state.state == "online")
 
-    def _begin(self, task: Task, kind: RunKind, moment: datetime, now: datetime) -> Run:
+    def _is_active(self, task: Task, kind: RunKind) -> bool:
+        runs = (active.run for active in self._active.values())
+        return any(run.task_id == task.id and run.kind == kind for run in runs)
+
+    def _fill_gaps(self, task: Task, links: Iterable[str]) -> None:
+        """Fill the task's holes over these links; those in a gap run already wait for its end."""
+        wanted = frozenset(links)
+        busy = {
+            link
+            for active in self._active.values()
+            if active.run.task_id == task.id and active.run.kind == "gap"
+            for link in active.links
+        }
+        if waiting := wanted & busy:
+            self._wait_for_gap_run[task.id] |= waiting
+        if free := wanted - busy:
+            now = utc_now()
+            self._begin(task, "gap", plan.current_moment(task, now, self._zone), now, free)
+
+    def _begin(
+        self, task: Task, kind: RunKind, moment: datetime, now: datetime,
+        links: frozenset[str] = frozenset(),
+    ) -> Run:  # fmt: skip
         run = Run(new_id(), task.id, task.name, moment, now, station=self._station, kind=kind)
-        work = spawn(self._execute(task, run), name=f"{kind} run of {task.name}")
-        self._active[task.id, kind] = (run, work)
-        work.add_done_callback(lambda _: self._ended(task, kind))
+        work = spawn(self._execute(task, run, links), name=f"{kind} run of {task.name}")
+        self._active[run.id] = UnderWay(run, work, links)
+        work.add_done_callback(lambda _: self._active.pop(run.id))
         return run
 
-    def _ended(self, task: Task, kind: RunKind) -> None:
-        del self._active[task.id, kind]
-        if kind == "gap" and task.id in self._gaps_wanted:
-            self._gaps_wanted.remove(task.id)
-            self._fill_gaps(task)
-
-    async def _execute(self, task: Task, run: Run) -> None:
+    async def _execute(self, task: Task, run: Run, links: frozenset[str]) -> None:
         meters = plan.targets_of(task, await self._meters.many(None))
+        if run.kind == "gap":
+            meters = [meter for meter in meters if meter.link in links]
         if run.kind == "manual":
             work = _snapshot(task, meters, run.moment)
         else:
@@ -181,7 +192,7 @@ class Scheduler:
         until = run.moment
         if run.kind == "task":
             first = last
-        elif (task.id, "task") in self._active:
+        elif self._is_active(task, "task"):
             until -= MINUTE
         stored = await self._readings.stored_slots(
             [meter.address for meter in meters], task.items, first, last

@@ -4,12 +4,14 @@ What the meter recorded is asked for in spans, what it shows now in blocks; a re
 for item by item. Each exchange's values are handed over at once, so that nothing read is lost.
 """
 
-from collections import defaultdict
+import asyncio
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import groupby
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 from station.collector.items import Item
@@ -25,7 +27,9 @@ from station.units import from_local, local_day, utc_now
 
 ANSWER_TIMEOUT_S = 5.0  # A 200-byte answer takes 1 s at 2400 bit/s; a terminal adds its own time.
 ATTEMPTS_MAX = 2  # A broken answer is asked for once more; silence waits for the next round.
-PROFILE_RECORDS_MAX = 8  # Records asked for at once: one answer and a few following frames.
+PROFILE_SIZE = 196  # Of an answer's 200 bytes, those behind the identifier (digest section 1.3).
+PROFILE_RECORDS = 2  # Records of all six classes that fit into one answer.
+PROFILE_RECORDS_MAX = 12  # A few quantities only; more would help little.
 NO_RECORD_MAX = 3  # Spans without any record in a row, after which the meter has none.
 FREEZE_STEPS_MAX = 3  # Looks at freeze times before a day counts as not frozen.
 
@@ -40,6 +44,14 @@ _CLOCK_PARTS = {  # Meters without 0400010C: date with weekday, then time.
 }
 
 
+# A new question makes a meter forget the rest of a long answer, so that one is heard out first.
+_under_way: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+
+def _conversation(bus: str, address: str) -> asyncio.Lock:
+    return _under_way.setdefault((bus, address), asyncio.Lock())
+
+
 class Dlt645Driver:
     """Reads one meter in one round."""
 
@@ -49,6 +61,7 @@ class Dlt645Driver:
         self._version = Version(meter.protocol)
         self._priority = priority
         self._zone = zone
+        self._records_at_once = PROFILE_RECORDS
 
     async def read(self, wants: Sequence[Want]) -> AsyncIterator[list[Outcome]]:
         """Yield what came of the points, exchange by exchange.
@@ -124,11 +137,16 @@ class Dlt645Driver:
 
     async def _read_profile(self, wants: Sequence[Want]) -> AsyncIterator[list[Outcome]]:
         step = timedelta(minutes=self._meter.profile_interval_min)
+        left = deque(sorted(wants, key=lambda want: want.moment))
         empty = 0
-        for span in _spans(wants, step):
+        while left:
+            start = left[0].moment
+            end = start + self._records_at_once * step
+            span = [left.popleft()]
+            while left and left[0].moment < end:
+                span.append(left.popleft())
             if empty < NO_RECORD_MAX:
-                start, end = span[0].moment, span[-1].moment
-                records = await self._ask_profile(start, (end - start) // step + 1)
+                records = await self._ask_profile(start, (span[-1].moment - start) // step + 1)
                 empty = 0 if records.found else empty + 1
             yield [self._recorded(want, records) for want in span]
 
@@ -142,6 +160,9 @@ class Dlt645Driver:
             return _Records({}, utc_now(), str(refusal))
         except ValueError as error:
             raise BadAnswer(f"meter {self._meter.address}: {error}") from None
+        if records:  # From now on as many as fit into one answer.
+            fitting = PROFILE_SIZE * len(records) // len(data)
+            self._records_at_once = min(max(fitting, 1), PROFILE_RECORDS_MAX)
         found = {from_local(record.time, self._zone): record.values for record in records}
         return _Records(found, read_at, f"meter {self._meter.address}: no record at {local}")
 
@@ -198,6 +219,10 @@ class Dlt645Driver:
 
         Raises Refused with the meter's words, and what `Bus.exchange` raises.
         """
+        async with _conversation(self._bus.name, self._meter.address):
+            return await self._hear_out(request)
+
+    async def _hear_out(self, request: Frame) -> tuple[bytes, datetime]:
         reply = await self._exchange(request)
         if reply.frame.is_error:
             words = ", ".join(word.en for word in errors.error_words(self._version, reply.frame))
@@ -277,13 +302,3 @@ def _block_of(version: Version, data_id: int) -> int:
     """Return the block that an item is part of, or the item itself."""
     block = data_id & 0xFFFF00FF | 0xFF00 if version is Version.V2007 else data_id | 0x000F
     return block if block in _BLOCKS[version] else data_id
-
-
-def _spans(wants: Sequence[Want], step: timedelta) -> list[list[Want]]:
-    """Return the points in spans of at most PROFILE_RECORDS_MAX records, oldest first."""
-    spans: list[list[Want]] = []
-    for want in sorted(wants, key=lambda one: one.moment):
-        if not spans or want.moment - spans[-1][0].moment >= PROFILE_RECORDS_MAX * step:
-            spans.append([])
-        spans[-1].append(want)
-    return spans
