@@ -9,6 +9,7 @@ from pathlib import Path
 
 from station.errors import DatabaseDown
 from station.store.database import Database
+from station.store.embedded import EmbeddedMongo
 
 EVENT_TIMEOUT_S = 20.0
 
@@ -41,6 +42,13 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+async def cut_off(mongo: EmbeddedMongo) -> None:
+    """Stop it as a power cut would, which is also much faster than a clean stop."""
+    assert mongo.pid is not None
+    kill(mongo.pid)
+    await mongo.stop()
 
 
 def kill(pid: int) -> None:

@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
-from store_helpers import comes_back, kill
+from store_helpers import comes_back, cut_off, kill
 
 from station.errors import DatabaseDown, StartError
-from station.store import processes
 from station.store.database import INDEXES, MIGRATIONS, SCHEMA_VERSION, Database
 from station.store.embedded import EmbeddedMongo, find_binary
 from station.store.objects.readings import Reading
@@ -180,12 +179,9 @@ async def test_stuck_and_going_on(mongo: EmbeddedMongo, zone: ZoneInfo) -> None:
     await database.close()
 
 
-async def test_short_absence_is_ridden_out(
-    mongo: EmbeddedMongo, zone: ZoneInfo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processes, "STOP_TIMEOUT_S", 0.0)
+async def test_short_absence_is_ridden_out(mongo: EmbeddedMongo, zone: ZoneInfo) -> None:
     database = await Database.connect(await mongo.start(), "test", zone=zone, timeout_s=20)
-    await mongo.stop()
+    await cut_off(mongo)
     saved = asyncio.ensure_future(
         database.readings.save([Reading("1", "a", utc_now(), 1, utc_now())])
     )

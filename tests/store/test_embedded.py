@@ -7,13 +7,14 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import OperationFailure
-from store_helpers import comes_back, comes_true, is_alive, kill
+from store_helpers import comes_back, comes_true, cut_off, is_alive, kill
 
 from station import tasks
 from station.errors import StartError
@@ -67,9 +68,19 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def test_secrets_are_for_the_owner_only(mongo: EmbeddedMongo, tmp_path: Path) -> None:
-    await mongo.start()
-    data = tmp_path / "data"
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMongo]:
+    """A mongod that runs, for the tests that only look at it."""
+    mongo = EmbeddedMongo(tmp_path_factory.mktemp("running") / "data")
+    asyncio.run(mongo.start())
+    try:
+        yield mongo
+    finally:
+        asyncio.run(cut_off(mongo))
+
+
+def test_secrets_are_for_the_owner_only(running: EmbeddedMongo) -> None:
+    data = running._data
     assert mode_of(data) == 0o700
     assert {name: mode_of(data / name) for name in ("key", "password", "port")} == {
         "key": 0o600,
@@ -78,8 +89,8 @@ async def test_secrets_are_for_the_owner_only(mongo: EmbeddedMongo, tmp_path: Pa
     }
 
 
-async def test_nobody_gets_in_without_the_password(mongo: EmbeddedMongo) -> None:
-    uri = await mongo.start()
+async def test_nobody_gets_in_without_the_password(running: EmbeddedMongo) -> None:
+    uri = running._uri()
     client: AsyncIOMotorClient = AsyncIOMotorClient(
         f"mongodb://127.0.0.1:{port_of(uri)}/?directConnection=true"
     )
@@ -90,8 +101,8 @@ async def test_nobody_gets_in_without_the_password(mongo: EmbeddedMongo) -> None
     client.close()
 
 
-async def test_listens_on_the_loopback_only(mongo: EmbeddedMongo) -> None:
-    port = port_of(await mongo.start())
+def test_listens_on_the_loopback_only(running: EmbeddedMongo) -> None:
+    port = port_of(running._uri())
     assert listening_at(port) == ["0100007F"]
 
 
@@ -106,8 +117,8 @@ async def test_same_uri_and_data_after_a_clean_stop(mongo: EmbeddedMongo) -> Non
     assert await read(uri) == [1]
 
 
-async def test_transactions_work(mongo: EmbeddedMongo) -> None:
-    client: AsyncIOMotorClient = AsyncIOMotorClient(await mongo.start())
+async def test_transactions_work(running: EmbeddedMongo) -> None:
+    client: AsyncIOMotorClient = AsyncIOMotorClient(running._uri())
     async with await client.start_session() as session, session.start_transaction():
         await client.test.things.insert_one({"_id": 1}, session=session)
         await client.test.others.insert_one({"_id": 1}, session=session)
@@ -130,12 +141,12 @@ async def test_acknowledged_writes_survive_a_kill(mongo: EmbeddedMongo, tmp_path
 async def test_another_port_when_the_old_one_is_taken(mongo: EmbeddedMongo) -> None:
     uri = await mongo.start()
     await write(uri, 1)
-    await mongo.stop()
+    await cut_off(mongo)
     async with await asyncio.start_server(hang_up, "127.0.0.1", port_of(uri)):
         moved = await mongo.start()
         assert port_of(moved) != port_of(uri)
         await write(moved, 2)
-        await mongo.stop()
+        await cut_off(mongo)
     assert await mongo.start() == moved, "it stays where it moved to"
     assert await read(moved) == [1, 2]
 
@@ -146,14 +157,14 @@ async def test_first_start_cut_off(
 ) -> None:
     sent = embedded._call
 
-    async def cut_off(client: AsyncIOMotorClient, document: dict) -> None:
+    async def killed(client: AsyncIOMotorClient, document: dict) -> None:
         if command in document:
             assert mongo.pid is not None
             kill(mongo.pid)
         await sent(client, document)
 
     with monkeypatch.context() as patch:
-        patch.setattr(embedded, "_call", cut_off)
+        patch.setattr(embedded, "_call", killed)
         patch.setattr(embedded, "CALL_TIMEOUT_S", 0.5)
         with pytest.raises(StartError):
             await mongo.start()
@@ -167,7 +178,7 @@ async def test_first_start_cut_off_after_its_last_step(
 ) -> None:
     uri = await mongo.start()
     await write(uri, 1)
-    await mongo.stop()
+    await cut_off(mongo)
     (tmp_path / "data/ready").unlink()
     assert await mongo.start() == uri
     assert await read(uri) == [1]
@@ -181,7 +192,7 @@ async def test_one_station_per_directory(mongo: EmbeddedMongo, tmp_path: Path) -
         await second.start()
     assert await read(uri) == [], "the first one is not disturbed"
     assert second.running_uri() == uri
-    await mongo.stop()
+    await cut_off(mongo)
     assert second.running_uri() is None
 
 
@@ -213,10 +224,10 @@ async def test_only_a_mongod_of_this_data_is_an_orphan(tmp_path: Path) -> None:
     await other.start()
     mongo = EmbeddedMongo(tmp_path / "data")
     await mongo.start()
-    await mongo.stop()
     assert other.pid is not None
     assert is_alive(other.pid)
-    await other.stop()
+    await cut_off(mongo)
+    await cut_off(other)
 
 
 async def test_dies_with_the_station(tmp_path: Path) -> None:
@@ -231,10 +242,9 @@ async def test_dies_with_the_station(tmp_path: Path) -> None:
     await comes_true(lambda: not is_alive(pid))
 
 
-async def test_a_terminal_cannot_interrupt_it(mongo: EmbeddedMongo) -> None:
-    await mongo.start()
-    assert mongo.pid is not None
-    assert os.getsid(mongo.pid) == os.getpgid(mongo.pid) == mongo.pid
+def test_a_terminal_cannot_interrupt_it(running: EmbeddedMongo) -> None:
+    assert running.pid is not None
+    assert os.getsid(running.pid) == os.getpgid(running.pid) == running.pid
 
 
 async def test_stop_kills_what_will_not_stop(
@@ -324,7 +334,7 @@ async def test_mongod_that_ends_at_once_says_why(tmp_path: Path) -> None:
 
 async def test_data_that_is_broken_says_so(mongo: EmbeddedMongo, tmp_path: Path) -> None:
     await mongo.start()
-    await mongo.stop()
+    await cut_off(mongo)
     (tmp_path / "data/db/WiredTiger.turtle").write_text("nonsense")
     with pytest.raises(StartError, match="WiredTiger"):
         await mongo.start()
