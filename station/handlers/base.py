@@ -1,100 +1,38 @@
-"""What all handlers share: who asks, in which language, as page or as JSON, and what went wrong.
+"""A resource over HTTP: bodies and queries become models, views become a page or JSON.
 
-Rules: a method that names no permission is closed, unless its handler is open to all on purpose;
-every error of `station.errors` becomes one status in one table; anything else is a defect, logged
-with a reference number that the answer repeats. A page and its JSON are made from one view.
+A page and its JSON are made from one view, so they cannot drift apart.
 """
 
 import json
 import logging
-import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from jinja2 import Environment
 from pydantic import BaseModel, Field, ValidationError
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 
-from station.errors import (
-    BadAnswer,
-    Conflict,
-    DatabaseDown,
-    InvalidValue,
-    LinkDown,
-    MeterTimeout,
-    NotFound,
-    Refused,
-    StationError,
-)
+from station.errors import InvalidValue, StationError
 from station.handlers.download import ROWS_MAX, Column, to_csv
-from station.handlers.language import LANGUAGES, Language, preferred_language
-from station.handlers.parts import Parts
-from station.handlers.people import (
-    ROLES,
-    SESSION_IDLE,
-    SESSION_TOUCH,
-    PasswordGate,
-    Permission,
-    TooManyAttempts,
-    hash_token,
-)
+from station.handlers.identity import SESSION_COOKIE, Identity, status_of
+from station.handlers.language import LANGUAGES
+from station.handlers.people import Permission
 from station.handlers.problems import InvalidBody, invalid_body
 from station.handlers.templating import render
-from station.store.objects.sessions import Session
-from station.store.objects.users import User
 from station.units import utc_now
 
 log = logging.getLogger(__name__)
 
-SESSION_COOKIE = "session"
 COOKIE_DAYS = 400  # The longest that browsers keep a cookie.
 NOTICE_SIZE_MAX = 500  # Characters; a cookie holds 4 KiB.
 
-# Scripts, styles and frames come from this station alone; charts are drawn on a canvas.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
-SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-}
+Model = TypeVar("Model", bound=BaseModel)
+Row = TypeVar("Row")
 
 
-class LoginNeeded(StationError):
-    """Nobody is logged in, or the session has ended."""
-
-
-class Forbidden(StationError):
-    """The person's role does not allow this."""
-
-
-STATUSES: dict[type[StationError], tuple[int, str]] = {
-    InvalidValue: (400, "invalid_value"),
-    LoginNeeded: (401, "login_needed"),
-    Forbidden: (403, "forbidden"),
-    NotFound: (404, "not_found"),
-    Conflict: (409, "conflict"),
-    TooManyAttempts: (429, "too_many_attempts"),
-    BadAnswer: (502, "bad_answer"),
-    Refused: (502, "refused"),
-    LinkDown: (503, "link_down"),
-    DatabaseDown: (503, "database_down"),
-    MeterTimeout: (504, "meter_timeout"),
-}
-CODES = {400: "invalid_value", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
-
-
-class ErrorBody(BaseModel):
-    """What went wrong, as JSON tells it under `error`."""
-
-    code: str
-    message: str
-    field: str | None = None
+class Nothing(BaseModel):
+    """The answer to a change after which there is nothing to show."""
 
 
 class ListQuery(BaseModel):
@@ -108,141 +46,6 @@ class ListQuery(BaseModel):
     def skip(self) -> int:
         """How many rows come before this page."""
         return (self.page - 1) * self.size
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What pages are made with; built once by `make_application`."""
-
-    languages: Mapping[str, Language]
-    environments: Mapping[str, Environment]
-    gate: PasswordGate
-
-
-Model = TypeVar("Model", bound=BaseModel)
-Row = TypeVar("Row")
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-_permissions: dict[Callable[..., Any], Permission] = {}
-
-
-def requires(permission: Permission) -> Callable[[Method], Method]:
-    """Mark a handler's method with the permission it needs."""
-
-    def mark(method: Method) -> Method:
-        _permissions[method] = permission
-        return method
-
-    return mark
-
-
-def permission_of(handler: type[RequestHandler], http_method: str) -> Permission | None:
-    """Return the permission that a handler's method was marked with, or None."""
-    return _permissions.get(getattr(handler, http_method.lower()))
-
-
-def status_of(error: BaseException | None) -> tuple[int, str]:
-    """Return the status and the code of an error."""
-    for cls in type(error).__mro__:
-        if issubclass(cls, StationError) and cls in STATUSES:
-            return STATUSES[cls]
-    if isinstance(error, HTTPError):
-        return error.status_code, CODES.get(error.status_code, "http_error")
-    return 500, "internal_error"
-
-
-def local_path(target: str) -> str:
-    """Return a path on this site to go on to after logging in; `/` when it leads elsewhere."""
-    parts = urlsplit(target)
-    is_local = target.startswith("/") and not parts.scheme and not parts.netloc
-    hides_host = target.startswith(("//", "/\\")) or any(ord(letter) < 32 for letter in target)
-    return target if is_local and not hides_host and "\\" not in target else "/"
-
-
-class Identity(RequestHandler):
-    """Who asks: finds the session, and turns away those who may not."""
-
-    open_to_all: ClassVar[bool] = False
-
-    parts: Parts
-    tools: Tools
-    user: User | None = None
-    session: Session | None = None
-    language: Language
-
-    def initialize(self, parts: Parts, tools: Tools) -> None:
-        self.parts = parts
-        self.tools = tools
-        self.language = tools.languages[self._language_code()]
-
-    def set_default_headers(self) -> None:
-        self.clear_header("Server")
-        for name, value in SECURITY_HEADERS.items():
-            self.set_header(name, value)
-        self.set_header("Cache-Control", "private, no-cache")
-        self.set_header("Vary", "Accept, Accept-Language, Cookie")
-
-    async def prepare(self) -> None:
-        method = getattr(self, (self.request.method or "GET").lower())
-        if method.__func__ is RequestHandler._unimplemented_method:
-            raise HTTPError(405)
-        await self._identify()
-        if not self.open_to_all:
-            self._check_permission(_permissions.get(method.__func__))
-        if self.request.method not in ("GET", "HEAD", "OPTIONS") and self.needs_xsrf:
-            self.check_xsrf_cookie()
-
-    @property
-    def bearer(self) -> str | None:
-        """The token of a request that shows one; such a request does not use the cookie."""
-        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else None
-
-    @property
-    def needs_xsrf(self) -> bool:
-        """Whether another site could have made the browser send this request."""
-        return self.bearer is None
-
-    def can(self, permission: Permission) -> bool:
-        """Tell whether the person who asks has a permission."""
-        return self.user is not None and permission in ROLES.get(self.user.role, frozenset())
-
-    async def _identify(self) -> None:
-        token = self.bearer
-        if token is None:
-            token = self.get_cookie(SESSION_COOKIE)
-        if not token:
-            return
-        sessions = self.parts.database.sessions
-        session = await sessions.find(hash_token(token))
-        now = utc_now()
-        if session is None or session.expires_at <= now:
-            return
-        self.user = await self.parts.database.users.find(session.user)
-        if self.user is None:
-            return
-        self.session = session
-        self.language = self.tools.languages[self._language_code()]
-        if session.kind == "browser" and now - session.last_seen >= SESSION_TOUCH:
-            await sessions.touch(session.token_hash, now, now + SESSION_IDLE)
-
-    def _check_permission(self, permission: Permission | None) -> None:
-        if self.user is None:
-            raise LoginNeeded(self.language.say("please log in"))
-        if permission is None or not self.can(permission):
-            raise Forbidden(
-                self.language.say("the role %(role)s does not allow this", role=self.user.role)
-            )
-
-    def _language_code(self) -> str:
-        """Return the person's choice, else the browser's, else the site's."""
-        wishes = (
-            self.get_cookie("language"),
-            None if self.user is None else self.user.language,
-            preferred_language(self.request.headers.get("Accept-Language", "")),
-        )
-        known = (wish for wish in wishes if wish is not None and wish in self.tools.languages)
-        return next(known, self.parts.config.site.language)
 
 
 class Handler(Identity):
@@ -286,13 +89,12 @@ class Handler(Identity):
         return self._validated(model, self._form(model, given))
 
     def typed(self) -> dict[str, Any]:
-        """Return what was typed in a form, to be shown again."""
-        return {
-            name: values if len(values) > 1 else values[0]
-            for name, values in (
-                (name, self.get_body_arguments(name)) for name in self.request.body_arguments
-            )
-        }
+        """Return what was typed in a form, to be shown again; nothing for what is not there."""
+        typed: dict[str, Any] = defaultdict(str)
+        for name in self.request.body_arguments:
+            values = self.get_body_arguments(name)
+            typed[name] = values if len(values) > 1 else values[0]
+        return typed
 
     def _is_json_body(self) -> bool:
         return self.request.headers.get("Content-Type", "").startswith("application/json")
@@ -422,36 +224,13 @@ class Handler(Identity):
 
     # --- what went wrong ----------------------------------------------------------------------
 
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        if isinstance(value, StationError):
-            log.info("%s %s: %s", self.request.method, self.request.path, value)
-        elif isinstance(value, HTTPError):
-            log.info("%s %s: %d", self.request.method, self.request.path, value.status_code)
-        else:
-            self._reference = secrets.token_hex(4)
-            log.error(
-                "%s %s: internal error %s",
-                self.request.method,
-                self.request.path,
-                self._reference,
-                exc_info=(typ, value, tb),
-            )
-
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        status, code = (
-            status_of(error) if error else (status_code, CODES.get(status_code, "http_error"))
-        )
-        self.set_status(status)
-        if isinstance(error, TooManyAttempts):
-            self.set_header("Retry-After", f"{error.wait_s:.0f}")
-        body = ErrorBody(code=code, message=self.message_of(error, status))
-        if isinstance(error, InvalidValue):
-            body = body.model_copy(update={"field": error.field})
         if self.wants_json:
-            self.set_header("Content-Type", "application/json; charset=UTF-8")
-            self.finish({"error": body.model_dump(exclude_none=True)})
-        elif status == 401:
+            super().write_error(status_code, **kwargs)
+            return
+        body = self.explain(status_code, **kwargs)
+        status = self.get_status()
+        if status == 401:
             self._send_to_login()
         elif self.is_partial:
             self.set_header("HX-Retarget", "#notices")
@@ -461,21 +240,6 @@ class Handler(Identity):
         else:
             self.finish_page("error.html", error=body, status=status)
             self.finish()
-
-    def message_of(self, error: BaseException | None, status: int) -> str:
-        """Return what to tell the person about an error, in the person's language."""
-        if isinstance(error, StationError):
-            return self.language.sentence(str(error))
-        if status == 404:
-            return self.language.say("there is no such page")
-        if status == 405:
-            return self.language.say("this cannot be done here")
-        if isinstance(error, HTTPError) and status == 403:
-            return self.language.say("the page is too old; load it again and repeat")
-        if status < 500:
-            return self.language.say("the request cannot be understood")
-        reference = getattr(self, "_reference", None) or secrets.token_hex(4)
-        return self.language.say("internal error %(reference)s", reference=reference)
 
     def _send_to_login(self) -> None:
         came_from = self.request.uri or "/"
@@ -506,6 +270,14 @@ class Handler(Identity):
             return error.problems
         field = error.field if isinstance(error, InvalidValue) else ""
         return {field: self.language.sentence(str(error))}
+
+
+def local_path(target: str) -> str:
+    """Return a path on this site to go on to after logging in; `/` when it leads elsewhere."""
+    parts = urlsplit(target)
+    is_local = target.startswith("/") and not parts.scheme and not parts.netloc
+    hides_host = target.startswith(("//", "/\\")) or any(ord(letter) < 32 for letter in target)
+    return target if is_local and not hides_host and "\\" not in target else "/"
 
 
 def _prefers_json(accept: str) -> bool:

@@ -6,8 +6,9 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from station.errors import Conflict, InvalidValue
-from station.handlers.base import Handler, ListQuery, requires
+from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
+from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, find_link
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
@@ -139,7 +140,7 @@ class OneChannelHandler(ChannelHandler):
     async def delete(self, name: str) -> None:
         await self.parts.archive.remove_channel(name)
         notice = self.language.say("Channel %(name)s is removed.", name=name)
-        self.done(BaseModel(), "/links", notice)
+        self.done(Nothing(), "/links", notice)
 
 
 class EditChannelHandler(Handler):

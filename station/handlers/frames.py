@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from station.errors import InvalidValue
-from station.handlers.base import Handler, ListQuery, requires
+from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
+from station.handlers.identity import requires
 from station.handlers.language import Language
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
@@ -164,7 +165,7 @@ class DecodeHandler(Handler):
 
     @requires(Permission.VIEW)
     async def get(self) -> None:
-        self.finish_page("decode.html", view=None, typed={})
+        self.finish_page("decode.html", view=None, typed={"hex": ""})
 
     @requires(Permission.VIEW)
     async def post(self) -> None:

@@ -14,7 +14,7 @@ from babel.core import negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from station.handlers.sentences import SENTENCES
+from station.handlers.sentences import PHRASES, SENTENCES
 from station.words import Text
 
 LANGUAGES = {"en": "English", "zh": "中文"}
@@ -46,11 +46,19 @@ class Language:
         """Return another room's English sentence in this language, or as it is if unknown."""
         if self.code == "en":
             return english
+        if english in PHRASES:
+            return PHRASES[english]
         for form, pattern in _FORMS:
             if found := pattern.fullmatch(english):
-                values = {key: self.sentence(value) for key, value in found.groupdict().items()}
+                values = {key: self._part(key, part) for key, part in found.groupdict().items()}
                 return self.catalogue.gettext(form) % values
         return english
+
+    def _part(self, key: str, part: str) -> str:
+        """Return a part of a sentence; `phrases` are several, with commas between them."""
+        if key == "phrases":
+            return "、".join(self.sentence(phrase) for phrase in part.split(", "))
+        return self.sentence(part)
 
 
 def load_languages() -> dict[str, Language]:

@@ -6,8 +6,9 @@ from typing import Literal
 from pydantic import BaseModel
 
 from station.errors import Conflict, NotFound
-from station.handlers.base import Handler, ListQuery, requires
+from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
+from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, all_links, find_link
 from station.handlers.people import Permission
 from station.handlers.sentences import N_

@@ -14,8 +14,8 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from station import tasks
 from station.errors import DatabaseDown
-from station.handlers.base import Identity, requires
 from station.handlers.frames import words_of
+from station.handlers.identity import Identity, requires
 from station.handlers.people import Permission
 
 log = logging.getLogger(__name__)

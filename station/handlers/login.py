@@ -2,13 +2,8 @@
 
 from pydantic import BaseModel, Field
 
-from station.handlers.base import (
-    SESSION_COOKIE,
-    Handler,
-    LoginNeeded,
-    local_path,
-    requires,
-)
+from station.handlers.base import Handler, Nothing, local_path
+from station.handlers.identity import SESSION_COOKIE, LoginNeeded, requires
 from station.handlers.people import (
     PASSWORD_SIZE_MAX,
     Permission,
@@ -106,4 +101,4 @@ class LogoutHandler(Handler):
         assert self.session is not None, "a permission needs a session"
         await self.parts.database.sessions.remove(self.session.token_hash)
         self.clear_cookie(SESSION_COOKIE)
-        self.done(BaseModel(), "/login")
+        self.done(Nothing(), "/login")

@@ -12,11 +12,13 @@ from station.collector.items import ITEM_BY_CODE, ITEMS, Item
 from station.collector.plan import has_item
 from station.collector.reader import ReadResult
 from station.errors import Conflict, InvalidValue, NotFound, StationError
-from station.handlers.base import ErrorBody, ListQuery, requires, status_of
+from station.handlers.base import ListQuery, Nothing
 from station.handlers.download import Column
 from station.handlers.frames import FrameList, FrameView, frame_view
+from station.handlers.identity import ErrorBody, requires, status_of
 from station.handlers.item_groups import grouped
 from station.handlers.link_views import LINKS_MAX, LinkView, find_link
+from station.handlers.overview import silent_meters
 from station.handlers.people import Permission
 from station.handlers.readings import CurveHandler, ReadingView
 from station.handlers.sentences import N_
@@ -34,6 +36,7 @@ class MetersQuery(ListQuery):
     """Which meters to show; `link` is a terminal's address or a channel's name."""
 
     link: str | None = Field(None, max_length=64)
+    silent: bool = False  # Only those that should have said something today and did not.
 
 
 class MeterChange(BaseModel):
@@ -182,7 +185,12 @@ class MeterHandler(CurveHandler):
         links += [(each.name, each.name) for each in channels]
         say = self.language.say
         intervals = [
-            (minutes, say("every %(minutes)s min", minutes=minutes) if minutes else say("none"))
+            (
+                minutes,
+                say("every %(minutes)s min", minutes=minutes)
+                if minutes
+                else say("no load profile"),
+            )
             for minutes in PROFILE_INTERVALS_MIN
         ]
         return {"links": links, "intervals": intervals}
@@ -212,14 +220,26 @@ class MetersHandler(MeterHandler):
     @requires(Permission.VIEW)
     async def get(self) -> None:
         query = self.parse_query(MetersQuery)
-        skip, limit = self.span(query)
-        meters, total = await self.parts.database.meters.list(
-            query.text, query.link, skip=skip, limit=limit
-        )
+        meters, total = await self._find(query)
         rows = await self.rows_of(meters)
         choices = {} if self.wants_json else await self.form_choices()
         view = MeterList(items=rows, total=total)
         self.show_list("meters.html", view, rows, COLUMNS, filter=query, **choices)
+
+    async def _find(self, query: MetersQuery) -> tuple[list[Meter], int]:
+        skip, limit = self.span(query)
+        database = self.parts.database
+        if not query.silent:
+            return await database.meters.list(query.text, query.link, skip=skip, limit=limit)
+        today = local_day(utc_now(), self.parts.config.site.zone_info)
+        _, silent = silent_meters(await self.parts.completeness.of_day(today))
+        meters = [
+            meter
+            for meter in await database.meters.many(silent)
+            if query.link in (None, meter.link)
+            and (query.text or "").casefold() in f"{meter.address} {meter.name}".casefold()
+        ]
+        return meters[skip : skip + limit], len(meters)
 
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:
@@ -282,7 +302,7 @@ class OneMeterHandler(MeterHandler):
     async def delete(self, address: str) -> None:
         await self.parts.archive.remove_meter(address)
         notice = self.language.say("Meter %(address)s is removed.", address=address)
-        self.done(BaseModel(), "/meters", notice)
+        self.done(Nothing(), "/meters", notice)
 
 
 class EditMeterHandler(MeterHandler):

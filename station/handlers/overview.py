@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from station.collector.completeness import TaskCompleteness
 from station.collector.items import ITEM_BY_CODE
-from station.handlers.base import Handler, requires
+from station.handlers.base import Handler
+from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, all_links
 from station.handlers.people import Permission
 from station.handlers.runs import RunView, run_view
@@ -56,7 +57,7 @@ class OverviewHandler(Handler):
         tasks = await parts.completeness.of_day(day)
         runs, _ = await parts.database.runs.list(limit=RUNS_SHOWN)
         _, meters = await parts.database.meters.list(limit=1)
-        asked, silent = _silent(tasks)
+        asked, silent = silent_meters(tasks)
         view = Overview(
             day=day,
             links_all=sum(link.known for link in links),
@@ -87,7 +88,7 @@ def _today(each: TaskCompleteness) -> TaskToday:
     )
 
 
-def _silent(tasks: Sequence[TaskCompleteness]) -> tuple[int, list[str]]:
+def silent_meters(tasks: Sequence[TaskCompleteness]) -> tuple[int, list[str]]:
     """Return how many meters should have said something today, and those that said nothing."""
     expected: dict[str, int] = {}
     stored: dict[str, int] = {}

@@ -5,7 +5,8 @@ import asyncio
 from pydantic import BaseModel, Field
 
 from station.errors import InvalidValue
-from station.handlers.base import Handler, requires
+from station.handlers.base import Handler, Nothing
+from station.handlers.identity import requires
 from station.handlers.people import (
     PASSWORD_SIZE_MAX,
     Permission,
@@ -39,7 +40,7 @@ class PasswordHandler(Handler):
         except (InvalidValue, TooManyAttempts) as error:
             self.refuse_form("password.html", error)
             return
-        self.done(BaseModel(), "/", self.language.say("The password is changed."))
+        self.done(Nothing(), "/", self.language.say("The password is changed."))
 
     async def _change(self, body: PasswordBody) -> None:
         assert self.user is not None, "a permission needs a user"

@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from station.handlers.base import COOKIE_DAYS, Handler, local_path, requires
+from station.handlers.base import COOKIE_DAYS, Handler, local_path
+from station.handlers.identity import requires
 from station.handlers.people import Permission
 
 

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from station.collector.items import ITEM_BY_CODE, Item
 from station.errors import InvalidValue
-from station.handlers.base import Handler, requires
+from station.handlers.base import Handler
 from station.handlers.consumption import Step, consumption, step_for
 from station.handlers.download import Column
+from station.handlers.identity import requires
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.store.objects.readings import Reading, Source
@@ -125,7 +126,7 @@ class CurveHandler(Handler):
         zone = self.parts.config.site.zone_info
         today = local_day(utc_now(), zone)
         start = self._moment("from", query.from_ or today, timedelta())
-        end = self._moment("to", query.to or local_day(start, zone), timedelta(days=1))
+        end = self._moment("to", query.to or max(today, local_day(start, zone)), timedelta(days=1))
         if end < start:
             raise InvalidValue("to", self.language.say("the end lies before the beginning"))
         if end - start > SPAN_MAX:

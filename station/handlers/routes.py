@@ -26,11 +26,13 @@ from station.handlers import (
     tasks,
     terminals,
 )
-from station.handlers.base import Handler, Tools, UnknownPage
+from station.handlers.base import Handler, UnknownPage
+from station.handlers.identity import Tools
 from station.handlers.language import load_languages
 from station.handlers.parts import Parts
 from station.handlers.people import PasswordGate
 from station.handlers.runs import KIND_NAMES, cause_name, item_name
+from station.handlers.sentences import ROLE_NAMES
 from station.handlers.templating import make_environment
 
 STATIC = Path(__file__).parent / "static"
@@ -106,6 +108,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             kind_names=KIND_NAMES,
             source_names=readings.SOURCE_NAMES,
             decoded_names=frames.DECODED_NAMES,
+            role_names=ROLE_NAMES,
         )
     given: dict[str, Any] = {
         "parts": parts,

@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 
 from station.collector.items import ITEM_BY_CODE
 from station.collector.outcome import CAUSE_NAMES, Cause
-from station.handlers.base import Handler, ListQuery, requires
+from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
+from station.handlers.identity import requires
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.store.objects.runs import Failure, Run

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from station.handlers.base import Handler, requires
+from station.handlers.base import Handler
+from station.handlers.identity import requires
 from station.handlers.people import Permission
 
 FOUND_MAX = 8  # Of each kind; whoever wants more opens the list.

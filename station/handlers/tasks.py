@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from station.collector.archive import BACKFILL_DAYS_MAX, PERIODS_MIN
 from station.collector.items import ITEM_BY_CODE
 from station.errors import Conflict, InvalidValue, StationError
-from station.handlers.base import Handler, ListQuery, requires
+from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
+from station.handlers.identity import requires
 from station.handlers.item_groups import grouped
 from station.handlers.link_views import LINKS_MAX
 from station.handlers.people import Permission
@@ -195,7 +196,7 @@ class OneTaskHandler(TaskHandler):
         task = await self.parts.database.tasks.get(task_id)
         await self.parts.archive.remove_task(task_id)
         notice = self.language.say("Task %(name)s is removed.", name=task.name)
-        self.done(BaseModel(), "/tasks", notice)
+        self.done(Nothing(), "/tasks", notice)
 
 
 class EditTaskHandler(TaskHandler):
@@ -217,7 +218,7 @@ class PauseTaskHandler(TaskHandler):
         before = await self.parts.database.tasks.get(task_id)
         task = replace(before, enabled=body.enabled)
         await self.parts.archive.save_task(task)
-        form = "Task %(name)s goes on." if body.enabled else "Task %(name)s is paused."
+        form = N_("Task %(name)s goes on.") if body.enabled else N_("Task %(name)s is paused.")
         self.done(await self.view_of(task), "/tasks", self.language.say(form, name=task.name))
 
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from station.errors import Conflict, InvalidValue
-from station.handlers.base import Handler, ListQuery, requires
+from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
+from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, find_link
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
@@ -149,7 +150,7 @@ class OneTerminalHandler(TerminalHandler):
     async def delete(self, address: str) -> None:
         await self.parts.archive.remove_terminal(address)
         notice = self.language.say("Terminal %(address)s is removed.", address=address)
-        self.done(BaseModel(), "/terminals", notice)
+        self.done(Nothing(), "/terminals", notice)
 
 
 class EditTerminalHandler(Handler):

@@ -17,16 +17,16 @@ let chart = null;
 let shown = []; // What was loaded, in the order it is drawn.
 let loading = null;
 
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-// ECharts wants plain colours; the browser turns whatever the theme says into one.
+// ECharts wants plain colours: what the theme says is painted on the card's ground and looked at.
 function plainColour(name) {
-  const probe = document.createElement("canvas").getContext("2d");
-  probe.fillStyle = colour(name);
-  probe.fillRect(0, 0, 1, 1);
-  const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
+  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  for (const layer of ["--tblr-bg-surface", name]) {
+    box.style.color = `var(${layer})`;
+    paint.fillStyle = getComputedStyle(box).color;
+    paint.fillRect(0, 0, 1, 1);
+  }
+  box.style.color = "";
+  const [red, green, blue] = paint.getImageData(0, 0, 1, 1).data;
   return `rgb(${red}, ${green}, ${blue})`;
 }
 
@@ -39,8 +39,11 @@ function say(text) {
   box.replaceChildren(message);
 }
 
+// By name and not as properties: a form's `elements.item` is a method of the collection.
+const field = { item: form.querySelector("[name=item]"), from: form.querySelector("[name=from]"), to: form.querySelector("[name=to]") };
+
 function item() {
-  return form.elements.item.selectedOptions[0];
+  return field.item.selectedOptions[0];
 }
 
 function kind() {
@@ -52,15 +55,15 @@ function kind() {
 function query() {
   return new URLSearchParams({
     meter: form.dataset.meter,
-    item: form.elements.item.value,
-    from: form.elements.from.value,
-    to: form.elements.to.value,
+    item: field.item.value,
+    from: field.from.value,
+    to: field.to.value,
   });
 }
 
 function keepInAddress() {
   const here = new URL(location.href);
-  for (const name of ["item", "from", "to"]) here.searchParams.set(name, form.elements[name].value);
+  for (const name of ["item", "from", "to"]) here.searchParams.set(name, field[name].value);
   history.replaceState(null, "", here);
   document.getElementById("curve-table").href = `/readings?${query()}`;
 }
@@ -124,7 +127,7 @@ function options(series, unit, start, end) {
     animation: false,
     textStyle: { fontFamily: font },
     color: [plainColour("--tblr-primary")],
-    grid: { left: 8, right: 16, top: 34, bottom: 8, containLabel: true },
+    grid: { left: 8, right: 24, top: 34, bottom: 8, containLabel: true },
     tooltip: {
       trigger: "axis",
       renderMode: "richText", // The other mode writes style attributes, which the page forbids.
@@ -152,8 +155,8 @@ function draw(answer) {
     chart = echarts.init(box);
     chart.on("click", openEvidence);
   }
-  const start = Date.parse(`${form.elements.from.value}T00:00:00Z`);
-  const end = Date.parse(`${form.elements.to.value}T00:00:00Z`) + DAY_MS;
+  const start = Date.parse(`${field.from.value}T00:00:00Z`);
+  const end = Date.parse(`${field.to.value}T00:00:00Z`) + DAY_MS;
   const series = kind() === "consumption" ? barSeries(shown) : lineSeries(shown);
   chart.setOption(options(series, item().dataset.unit, start, end), { notMerge: true });
 }
@@ -189,8 +192,8 @@ function isoDay(milliseconds) {
 }
 
 function markSpan() {
-  const span = (Date.parse(form.elements.to.value) - Date.parse(form.elements.from.value)) / DAY_MS + 1;
-  const untilToday = form.elements.to.value === form.elements.to.max;
+  const span = (Date.parse(field.to.value) - Date.parse(field.from.value)) / DAY_MS + 1;
+  const untilToday = field.to.value === field.to.max;
   for (const button of form.querySelectorAll("[data-days]")) {
     const here = untilToday && Number(button.dataset.days) === span;
     button.classList.toggle("active", here);
@@ -206,17 +209,17 @@ function changed() {
 
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("change", (event) => {
-  if (form.elements.from.value > form.elements.to.value) {
-    if (event.target === form.elements.to) form.elements.from.value = form.elements.to.value;
-    else form.elements.to.value = form.elements.from.value;
+  if (field.from.value > field.to.value) {
+    if (event.target === field.to) field.from.value = field.to.value;
+    else field.to.value = field.from.value;
   }
   changed();
 });
 form.addEventListener("click", (event) => {
   const days = Number(event.target.dataset?.days);
   if (!days) return;
-  form.elements.to.value = form.elements.to.max;
-  form.elements.from.value = isoDay(Date.parse(form.elements.to.max) - (days - 1) * DAY_MS);
+  field.to.value = field.to.max;
+  field.from.value = isoDay(Date.parse(field.to.max) - (days - 1) * DAY_MS);
   changed();
 });
 kinds.addEventListener("change", load);
@@ -240,7 +243,7 @@ new ResizeObserver(() => chart?.resize()).observe(box);
 
 const asked = new URLSearchParams(location.search);
 for (const name of ["from", "to"]) {
-  if (/^\d{4}-\d{2}-\d{2}$/.test(asked.get(name) ?? "")) form.elements[name].value = asked.get(name);
+  if (/^\d{4}-\d{2}-\d{2}$/.test(asked.get(name) ?? "")) field[name].value = asked.get(name);
 }
 say(words.waiting);
 markSpan();

@@ -120,6 +120,11 @@ document.addEventListener("htmx:confirm", (event) => {
   dialog.showModal();
 });
 
+// What was asked for comes into view if it lies below, and moves nothing if it is there already.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.hasAttribute?.("data-into-view")) event.target.scrollIntoView({ block: "nearest" });
+});
+
 // --- notices -------------------------------------------------------------------------------------
 
 document.addEventListener("click", (event) => {

@@ -1,0 +1,261 @@
+"""Who asks, whether they may, and what to answer when something goes wrong.
+
+Rules: a method that names no permission is closed, unless its handler is open to all on purpose;
+every error of `station.errors` becomes one status in one table; anything else is a defect, logged
+with a reference number that the answer repeats.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from jinja2 import Environment
+from pydantic import BaseModel
+from tornado.web import HTTPError, RequestHandler
+
+from station.errors import (
+    BadAnswer,
+    Conflict,
+    DatabaseDown,
+    InvalidValue,
+    LinkDown,
+    MeterTimeout,
+    NotFound,
+    Refused,
+    StationError,
+)
+from station.handlers.language import Language, preferred_language
+from station.handlers.parts import Parts
+from station.handlers.people import (
+    ROLES,
+    SESSION_IDLE,
+    SESSION_TOUCH,
+    PasswordGate,
+    Permission,
+    TooManyAttempts,
+    hash_token,
+)
+from station.store.objects.sessions import Session
+from station.store.objects.users import User
+from station.units import utc_now
+
+log = logging.getLogger(__name__)
+
+SESSION_COOKIE = "session"
+# Scripts, styles and frames come from this station alone; charts are drawn on a canvas.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+}
+
+
+class LoginNeeded(StationError):
+    """Nobody is logged in, or the session has ended."""
+
+
+class Forbidden(StationError):
+    """The person's role does not allow this."""
+
+
+STATUSES: dict[type[StationError], tuple[int, str]] = {
+    InvalidValue: (400, "invalid_value"),
+    LoginNeeded: (401, "login_needed"),
+    Forbidden: (403, "forbidden"),
+    NotFound: (404, "not_found"),
+    Conflict: (409, "conflict"),
+    TooManyAttempts: (429, "too_many_attempts"),
+    BadAnswer: (502, "bad_answer"),
+    Refused: (502, "refused"),
+    LinkDown: (503, "link_down"),
+    DatabaseDown: (503, "database_down"),
+    MeterTimeout: (504, "meter_timeout"),
+}
+CODES = {400: "invalid_value", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+
+
+class ErrorBody(BaseModel):
+    """What went wrong, as JSON tells it under `error`."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What pages are made with; built once by `make_application`."""
+
+    languages: Mapping[str, Language]
+    environments: Mapping[str, Environment]
+    gate: PasswordGate
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+_permissions: dict[Callable[..., Any], Permission] = {}
+
+
+def requires(permission: Permission) -> Callable[[Method], Method]:
+    """Mark a handler's method with the permission it needs."""
+
+    def mark(method: Method) -> Method:
+        _permissions[method] = permission
+        return method
+
+    return mark
+
+
+def permission_of(handler: type[RequestHandler], http_method: str) -> Permission | None:
+    """Return the permission that a handler's method was marked with, or None."""
+    return _permissions.get(getattr(handler, http_method.lower()))
+
+
+def status_of(error: BaseException | None) -> tuple[int, str]:
+    """Return the status and the code of an error."""
+    for cls in type(error).__mro__:
+        if issubclass(cls, StationError) and cls in STATUSES:
+            return STATUSES[cls]
+    if isinstance(error, HTTPError):
+        return error.status_code, CODES.get(error.status_code, "http_error")
+    return 500, "internal_error"
+
+
+class Identity(RequestHandler):
+    """Who asks: finds the session, and turns away those who may not."""
+
+    open_to_all: ClassVar[bool] = False
+
+    parts: Parts
+    tools: Tools
+    user: User | None = None
+    session: Session | None = None
+    language: Language
+
+    def initialize(self, parts: Parts, tools: Tools) -> None:
+        self.parts = parts
+        self.tools = tools
+        self.language = tools.languages[self._language_code()]
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        for name, value in SECURITY_HEADERS.items():
+            self.set_header(name, value)
+        self.set_header("Cache-Control", "private, no-cache")
+        self.set_header("Vary", "Accept, Accept-Language, Cookie")
+
+    async def prepare(self) -> None:
+        method = getattr(self, (self.request.method or "GET").lower())
+        if method.__func__ is RequestHandler._unimplemented_method:
+            raise HTTPError(405)
+        await self._identify()
+        if not self.open_to_all:
+            self._check_permission(_permissions.get(method.__func__))
+        if self.request.method not in ("GET", "HEAD", "OPTIONS") and self.needs_xsrf:
+            self.check_xsrf_cookie()
+
+    @property
+    def bearer(self) -> str | None:
+        """The token of a request that shows one; such a request does not use the cookie."""
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
+    @property
+    def needs_xsrf(self) -> bool:
+        """Whether another site could have made the browser send this request."""
+        return self.bearer is None
+
+    def can(self, permission: Permission) -> bool:
+        """Tell whether the person who asks has a permission."""
+        return self.user is not None and permission in ROLES.get(self.user.role, frozenset())
+
+    async def _identify(self) -> None:
+        token = self.bearer
+        if token is None:
+            token = self.get_cookie(SESSION_COOKIE)
+        if not token:
+            return
+        sessions = self.parts.database.sessions
+        session = await sessions.find(hash_token(token))
+        now = utc_now()
+        if session is None or session.expires_at <= now:
+            return
+        self.user = await self.parts.database.users.find(session.user)
+        if self.user is None:
+            return
+        self.session = session
+        self.language = self.tools.languages[self._language_code()]
+        if session.kind == "browser" and now - session.last_seen >= SESSION_TOUCH:
+            await sessions.touch(session.token_hash, now, now + SESSION_IDLE)
+
+    def _check_permission(self, permission: Permission | None) -> None:
+        if self.user is None:
+            raise LoginNeeded(self.language.say("please log in"))
+        if permission is None or not self.can(permission):
+            raise Forbidden(
+                self.language.say("the role %(role)s does not allow this", role=self.user.role)
+            )
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if isinstance(value, StationError):
+            log.info("%s %s: %s", self.request.method, self.request.path, value)
+        elif isinstance(value, HTTPError):
+            log.info("%s %s: %d", self.request.method, self.request.path, value.status_code)
+        else:
+            self._reference = secrets.token_hex(4)
+            log.error(
+                "%s %s: internal error %s",
+                self.request.method,
+                self.request.path,
+                self._reference,
+                exc_info=(typ, value, tb),
+            )
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        body = self.explain(status_code, **kwargs)
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish({"error": body.model_dump(exclude_none=True)})
+
+    def explain(self, status_code: int, **kwargs: Any) -> ErrorBody:
+        """Set the status of the error that Tornado reports, and return what to tell of it."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        status, code = status_code, CODES.get(status_code, "http_error")
+        if error is not None:
+            status, code = status_of(error)
+        self.set_status(status)
+        if isinstance(error, TooManyAttempts):
+            self.set_header("Retry-After", f"{error.wait_s:.0f}")
+        field = error.field if isinstance(error, InvalidValue) else None
+        return ErrorBody(code=code, message=self.message_of(error, status), field=field)
+
+    def message_of(self, error: BaseException | None, status: int) -> str:
+        """Return what to tell the person about an error, in the person's language."""
+        if isinstance(error, StationError):
+            return self.language.sentence(str(error))
+        if status == 404:
+            return self.language.say("there is no such page")
+        if status == 405:
+            return self.language.say("this cannot be done here")
+        if isinstance(error, HTTPError) and status == 403:
+            return self.language.say("the page is too old; load it again and repeat")
+        if status < 500:
+            return self.language.say("the request cannot be understood")
+        reference = getattr(self, "_reference", None) or secrets.token_hex(4)
+        return self.language.say("internal error %(reference)s", reference=reference)
+
+    def _language_code(self) -> str:
+        """Return the person's choice, else the browser's, else the site's."""
+        wishes = (
+            self.get_cookie("language"),
+            None if self.user is None else self.user.language,
+            preferred_language(self.request.headers.get("Accept-Language", "")),
+        )
+        known = (wish for wish in wishes if wish is not None and wish in self.tools.languages)
+        return next(known, self.parts.config.site.language)

@@ -1,0 +1,186 @@
+"""The whole web room over HTTP, on real parts; and people who visit it with a browser's manners."""
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import urlencode
+
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+
+from station.collector.archive import Archive
+from station.collector.completeness import Completeness
+from station.collector.reader import Reader
+from station.collector.run import Runner
+from station.collector.scheduler import Scheduler
+from station.config import Config, FrontendConfig, SiteConfig
+from station.frontend.channels import Channels
+from station.frontend.registry import Registry
+from station.frontend.server import FrontServer
+from station.frontend.trace import Trace
+from station.handlers.parts import Parts
+from station.handlers.people import hash_password
+from station.handlers.routes import make_application
+from station.live import Feed
+from station.store.database import Database
+from station.store.objects.users import User
+
+PASSWORD = "correct horse battery"
+PASSWORD_HASH = hash_password(PASSWORD)
+
+CONFIG = Config(
+    station="test",
+    site=SiteConfig(name="Test <site>", simulation=True),
+    frontend=FrontendConfig().model_copy(update={"host": "127.0.0.1", "port": 0}),
+)
+
+
+class Office:
+    """A station's pages, with everything behind them but the command line."""
+
+    def __init__(self, parts: Parts, front: FrontServer, url: str) -> None:
+        self.parts = parts
+        self.front = front
+        self.url = url
+
+    @property
+    def database(self) -> Database:
+        return self.parts.database
+
+    def visitor(self, **headers: str) -> "Visitor":
+        """Return somebody who has not logged in."""
+        return Visitor(self, headers)
+
+    async def somebody(self, role: str = "administrator", language: str = "") -> "Visitor":
+        """Return a new person of a role who has logged in through the page."""
+        name = f"{role}{await self.database.users.count()}"
+        await self.database.users.add(User(name, PASSWORD_HASH, role=role, language=language))
+        visitor = self.visitor()
+        response = await visitor.log_in(name)
+        assert response.code == 303, response.body
+        return visitor
+
+
+@contextlib.asynccontextmanager
+async def open_office(database: Database, config: Config = CONFIG, **replaced: Any):
+    """Open the pages on a free port; `replaced` parts stand in for the real ones."""
+    zone = config.site.zone_info
+    async with contextlib.AsyncExitStack() as stops:
+        feed = Feed()
+        registry = Registry(feed, database.links, config.station)
+        registry.start()
+        stops.push_async_callback(registry.stop)
+        trace = Trace(feed, database.frames)
+        trace.start()
+        stops.push_async_callback(trace.stop)
+        front = FrontServer(config.frontend, registry, trace)
+        await front.start()
+        stops.push_async_callback(front.stop)
+        channels = Channels(registry, trace)
+        stops.push_async_callback(channels.stop)
+        scheduler = Scheduler(
+            registry=registry,
+            runner=Runner(registry, database.readings, database.runs, feed, zone),
+            tasks=database.tasks,
+            meters=database.meters,
+            readings=database.readings,
+            runs=database.runs,
+            station=config.station,
+            zone=zone,
+        )
+        stops.push_async_callback(scheduler.stop)
+        given: dict[str, Any] = {
+            "config": config,
+            "database": database,
+            "feed": feed,
+            "registry": registry,
+            "trace": trace,
+            "archive": Archive(database, registry, channels, scheduler),
+            "reader": Reader(registry, database.meters, database.readings, feed, zone),
+            "scheduler": scheduler,
+            "completeness": Completeness(database.tasks, database.meters, database.readings, zone),
+        }
+        parts = Parts(**{**given, **replaced})
+        server = HTTPServer(make_application(parts, cookie_secret="secret"))
+        socket, port = bind_unused_port()
+        server.add_socket(socket)
+        stops.push_async_callback(server.close_all_connections)
+        stops.callback(server.stop)
+        yield Office(parts, front, f"http://127.0.0.1:{port}")
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser: keeps cookies, and sends the XSRF token of the forms."""
+
+    office: Office
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cookies: dict[str, str] = {}
+        self._client = AsyncHTTPClient(force_instance=True)
+
+    async def log_in(self, name: str, password: str = PASSWORD, **more: str) -> HTTPResponse:
+        """Fill in the page of the login and send it."""
+        page = await self.get("/login")
+        assert page.code == 200
+        return await self.post("/login", username=name, password=password, **more)
+
+    async def get(self, path: str, **headers: str) -> HTTPResponse:
+        return await self.send("GET", path, headers=headers)
+
+    async def post(self, path: str, **fields: Any) -> HTTPResponse:
+        """Send a form, as a browser does; a field that is a list is sent several times."""
+        body = urlencode({"_xsrf": self.cookies.get("_xsrf", ""), **fields}, doseq=True)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await self.send("POST", path, body, kind)
+
+    async def json(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Send JSON with the XSRF token in its header, and return the status and the JSON."""
+        headers = {"X-Xsrftoken": self.cookies.get("_xsrf", "")}
+        text = None
+        if body is not None:
+            text, headers["Content-Type"] = json.dumps(body), "application/json"
+        response = await self.send(method, path, text, headers)
+        return response.code, json.loads(response.body) if response.body else None
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTTPResponse:
+        """Send a request as it is; follow no redirect."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        response = await self._client.fetch(
+            self.office.url + path,
+            method=method,
+            body=body,
+            headers={"Cookie": cookies, **self.headers, **(headers or {})},
+            follow_redirects=False,
+            raise_error=False,
+            allow_nonstandard_methods=True,
+            request_timeout=30,
+        )
+        for line in response.headers.get_list("Set-Cookie"):
+            for name, morsel in SimpleCookie(line).items():
+                if morsel.value:
+                    self.cookies[name] = morsel.value
+                else:
+                    self.cookies.pop(name, None)
+        return response
+
+
+def text_of(response: HTTPResponse) -> str:
+    return response.body.decode()
+
+
+def words_of(response: HTTPResponse) -> str:
+    """Return what a page says, without its markup."""
+    return " ".join(re.sub(r"<[^>]*>", " ", text_of(response)).split())
