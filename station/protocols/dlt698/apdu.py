@@ -171,6 +171,7 @@ _CLASSES = {
     for service in SERVICES
     for choice, apdu_class in service.choices.items()
 }
+_WRAPPERS = (security.SecurityRequest.TAG, security.SecurityResponse.TAG)
 assert len(_CLASSES) == sum(len(service.choices) for service in SERVICES), "duplicate APDU tag"
 assert all(
     apdu_class.TAG[0] == service.tag
@@ -197,13 +198,14 @@ def decode_apdu(raw: bytes) -> Apdu:
 
 
 def piid_of(raw: bytes) -> int | None:
-    """Return the PIID of an APDU, of the one inside if it is wrapped; None if there is none."""
-    tag = raw[:1]
-    if tag in (security.SecurityRequest.TAG, security.SecurityResponse.TAG):
-        inner = security.plain_bytes(decode_apdu(raw))
-        return None if inner is None else piid_of(inner)
-    at = 1 if tag in _CLASSES else 2
-    return raw[at] if len(raw) > at else None
+    """Return the PIID of an APDU, of the one inside if it is wrapped; None if there is none.
+
+    Raises FrameError for a wrapper that cannot be decoded.
+    """
+    if raw[:1] in _WRAPPERS:
+        raw = security.plain_bytes(decode_apdu(raw)) or b""
+    at = 1 if raw[:1] in _CLASSES else 2
+    return raw[at] if len(raw) > at and raw[:1] not in _WRAPPERS else None
 
 
 def service_of(raw: bytes) -> tuple[Text, str]:

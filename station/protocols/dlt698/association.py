@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from station.words import Text
+
 from .axdr import U8, U16, U32, Characters, Choice, Fixed, VisibleString, Wire
 from .envelope import Apdu, FollowReport, TimeTag
 from .moments import DateTime, DateTimeS
@@ -11,18 +13,47 @@ from .moments import DateTime, DateTimeS
 LOGIN = 0
 HEARTBEAT = 1
 LOGOUT = 2
+LINK_KINDS = {
+    LOGIN: Text("login", "登录"),
+    HEARTBEAT: Text("heartbeat", "心跳"),
+    LOGOUT: Text("logout", "退出登录"),
+}
 
-# LINK-Response, lowest three bits of the result.
+# LINK-Response: the clock of the answering side in bit 7, the result in bits 2-0.
+CLOCK_TRUSTED = 0x80
+LINK_RESULT_MASK = 0x07
 ACCEPTED = 0
 ADDRESS_DUPLICATED = 1
 ILLEGAL_DEVICE = 2
 NO_CAPACITY = 3
-CLOCK_TRUSTED = 0x80
+LINK_RESULTS = {
+    ACCEPTED: Text("success", "成功"),
+    ADDRESS_DUPLICATED: Text("address duplicated", "地址重复"),
+    ILLEGAL_DEVICE: Text("illegal device", "非法设备"),
+    NO_CAPACITY: Text("no capacity", "容量不足"),
+}
+
+# CONNECT-Response; 6 is of a later edition.
+CONNECT_RESULTS = {
+    0: Text("allowed", "允许建立应用连接"),
+    1: Text("wrong password", "密码错误"),
+    2: Text("symmetric decryption failed", "对称解密错误"),
+    3: Text("asymmetric decryption failed", "非对称解密错误"),
+    4: Text("wrong signature", "签名错误"),
+    5: Text("protocol version mismatch", "协议版本不匹配"),
+    6: Text("ESAM communication failed", "ESAM通信失败"),
+    255: Text("other error", "其它错误"),
+}
 
 # ERROR-Response
 NOT_DECODABLE = 1
 NOT_SUPPORTED = 2
 OTHER_ERROR = 255
+ERROR_KINDS = {
+    NOT_DECODABLE: Text("APDU not decodable", "APDU无法解析"),
+    NOT_SUPPORTED: Text("service not supported", "服务不支持"),
+    OTHER_ERROR: Text("other error", "其它错误"),
+}
 
 
 @dataclass(frozen=True, slots=True)

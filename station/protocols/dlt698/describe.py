@@ -22,7 +22,19 @@ from station.words import Text
 
 from .action import ActionItem, ActionResult, ActionThenGetItem, ActionThenGetResult
 from .apdu import decode_apdu, piid_of, service_of
-from .association import HEARTBEAT, LOGIN, LOGOUT, LinkRequest, PasswordAccess
+from .association import (
+    CONNECT_RESULTS,
+    ERROR_KINDS,
+    LINK_KINDS,
+    LINK_RESULT_MASK,
+    LINK_RESULTS,
+    ClientError,
+    ConnectResponse,
+    LinkRequest,
+    LinkResponse,
+    PasswordAccess,
+    ServerError,
+)
 from .axdr import Wire, layout_of
 from .dar import Dar
 from .data import Data, DataType
@@ -51,12 +63,6 @@ from .values import HIDDEN, dar_view, plain, units_of, value_of
 DEPTH_MAX = 3  # A frame in a frame in a frame: more are nobody's.
 
 View = dict[str, Any]
-
-_LINK_KINDS = {
-    LOGIN: Text("login", "登录"),
-    HEARTBEAT: Text("heartbeat", "心跳"),
-    LOGOUT: Text("logout", "退出登录"),
-}
 
 
 def describe(frame: Frame) -> View:
@@ -160,9 +166,22 @@ def _fields_view(apdu: Apdu) -> View:
         if name in _SHOWN_ELSEWHERE or _holds_objects(value):
             continue
         fields[name] = HIDDEN if isinstance(value, PasswordAccess) else plain(value)
-    if isinstance(apdu, LinkRequest) and apdu.kind in _LINK_KINDS:
-        fields["kind"], fields["kind_zh"] = _LINK_KINDS[apdu.kind]
-    return fields
+    return fields | _meaning(apdu)
+
+
+def _meaning(apdu: Apdu) -> View:
+    """Return in words what an APDU says by a number."""
+    words: Text | None = None
+    match apdu:
+        case LinkRequest():
+            words = LINK_KINDS.get(apdu.kind)
+        case LinkResponse():
+            words = LINK_RESULTS.get(apdu.result & LINK_RESULT_MASK)
+        case ConnectResponse():
+            words = CONNECT_RESULTS.get(apdu.result)
+        case ClientError() | ServerError():
+            words = ERROR_KINDS.get(apdu.kind)
+    return {"meaning": words.en, "meaning_zh": words.zh} if words else {}
 
 
 # What all APDUs have, what is said of each object, what a port carries or a method returned.

@@ -95,7 +95,7 @@ def confirm(
         apdu = _link_response(frame.apdu, received, answered, refusal)
     else:
         control |= USER_DATA
-        apdu = _report_response(decode_apdu(frame.apdu)).to_bytes()
+        apdu = _report_response(frame.apdu).to_bytes()
     return Frame(control, frame.server, frame.client if client is None else client, apdu)
 
 
@@ -113,11 +113,16 @@ def _link_response(
     return LinkResponse.TAG + bytes((request[_PIID_AT] & ~ACCESS_DEMAND, refusal)) + times
 
 
-def _report_response(report: Apdu) -> Apdu:
+def _report_response(raw: bytes) -> Apdu:
     """A report inside a wrapper is confirmed inside one; there is no MAC to add to it."""
+    report = decode_apdu(raw)
     inner = plain_bytes(report)
-    if inner is not None:
-        return SecurityResponse(Plain(_report_response(decode_apdu(inner)).to_bytes()))
+    if inner is None:
+        return _response_to(report)
+    return SecurityResponse(Plain(_response_to(decode_apdu(inner)).to_bytes()))
+
+
+def _response_to(report: Apdu) -> Apdu:
     if isinstance(report, ReportNotificationList):
         return ReportResponseList(_number(report.piid), tuple(r.oad for r in report.results))
     if isinstance(report, ReportNotificationRecordList):
