@@ -34,7 +34,7 @@ from station.store.objects.users import User
 
 log = logging.getLogger(__name__)
 
-STOP_TIMEOUT_S = 10.0  # For one part; then the stop goes on without it.
+STOP_TIMEOUT_S = 30.0  # For one part, mongod being the slowest; then the stop goes on without it.
 PASSWORD_SIZE = 12  # Bytes of randomness in a password that Station makes.
 USER_NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
 UPLOAD_SIZE_MAX = 1024 * 1024  # Bytes of one request's body; forms and commands are small.
@@ -126,7 +126,12 @@ class Station:
             self._on_stop("mongod", embedded.stop)
             watch = tasks.spawn(embedded.watch(), name="mongod watch")
             self._on_stop("mongod watch", lambda: tasks.cancel(watch))
-        database = await Database.connect(uri, config.database.name, zone=config.site.zone_info)
+        database = await Database.connect(
+            uri,
+            config.database.name,
+            zone=config.site.zone_info,
+            frame_days=config.frontend.frame_days,
+        )
         self._on_stop("database", database.close)
         return database
 

@@ -9,12 +9,15 @@ from station.units import utc_now
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person: `password_hash` is an Argon2 hash in its own text form, `language` en or zh."""
+    """A person: `password_hash` is an Argon2 hash in its own text form.
+
+    `language` is en or zh, or empty for the language that the browser asks for.
+    """
 
     name: str
     password_hash: str = field(repr=False)
     role: str
-    language: str = "en"
+    language: str = ""
     created_at: datetime = field(default_factory=utc_now)
 
 
