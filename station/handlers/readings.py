@@ -127,7 +127,7 @@ class CurveHandler(Handler):
         today = local_day(utc_now(), zone)
         start = self._moment("from", query.from_ or today, timedelta())
         end = self._moment("to", query.to or max(today, local_day(start, zone)), timedelta(days=1))
-        if end < start:
+        if end <= start:
             raise InvalidValue("to", self.language.say("the end lies before the beginning"))
         if end - start > SPAN_MAX:
             raise InvalidValue(

@@ -109,7 +109,7 @@ class NewTerminalHandler(Handler):
 
     @requires(Permission.CONFIGURE)
     async def get(self) -> None:
-        typed = {"address": self.get_query_argument("address", "")}
+        typed = {"address": self.get_query_argument("address", ""), "name": ""}
         self.finish_page("terminal_form.html", typed=typed, terminal=None)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any
@@ -67,15 +67,17 @@ class Office:
 
 
 @contextlib.asynccontextmanager
-async def open_office(database: Database, config: Config = CONFIG, **replaced: Any):
+async def open_office(
+    real: Database, config: Config = CONFIG, **replaced: Any
+) -> AsyncIterator[Office]:
     """Open the pages on a free port; `replaced` parts stand in for the real ones."""
     zone = config.site.zone_info
     async with contextlib.AsyncExitStack() as stops:
         feed = Feed()
-        registry = Registry(feed, database.links, config.station)
+        registry = Registry(feed, real.links, config.station)
         registry.start()
         stops.push_async_callback(registry.stop)
-        trace = Trace(feed, database.frames)
+        trace = Trace(feed, real.frames)
         trace.start()
         stops.push_async_callback(trace.stop)
         front = FrontServer(config.frontend, registry, trace)
@@ -85,25 +87,25 @@ async def open_office(database: Database, config: Config = CONFIG, **replaced: A
         stops.push_async_callback(channels.stop)
         scheduler = Scheduler(
             registry=registry,
-            runner=Runner(registry, database.readings, database.runs, feed, zone),
-            tasks=database.tasks,
-            meters=database.meters,
-            readings=database.readings,
-            runs=database.runs,
+            runner=Runner(registry, real.readings, real.runs, feed, zone),
+            tasks=real.tasks,
+            meters=real.meters,
+            readings=real.readings,
+            runs=real.runs,
             station=config.station,
             zone=zone,
         )
         stops.push_async_callback(scheduler.stop)
         given: dict[str, Any] = {
             "config": config,
-            "database": database,
+            "database": real,
             "feed": feed,
             "registry": registry,
             "trace": trace,
-            "archive": Archive(database, registry, channels, scheduler),
-            "reader": Reader(registry, database.meters, database.readings, feed, zone),
+            "archive": Archive(real, registry, channels, scheduler),
+            "reader": Reader(registry, real.meters, real.readings, feed, zone),
             "scheduler": scheduler,
-            "completeness": Completeness(database.tasks, database.meters, database.readings, zone),
+            "completeness": Completeness(real.tasks, real.meters, real.readings, zone),
         }
         parts = Parts(**{**given, **replaced})
         server = HTTPServer(make_application(parts, cookie_secret="secret"))
