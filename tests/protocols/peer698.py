@@ -28,7 +28,7 @@ from station.protocols.dlt698.envelope import (
     TimeTag,
 )
 
-peer = pytest.importorskip("dlt698._native", reason="built for CPython 3.11 only")
+peer = pytest.importorskip("dlt698._native", reason="needs CPython 3.11")
 
 
 def theirs(value: Any) -> Any:

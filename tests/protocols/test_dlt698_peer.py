@@ -1,4 +1,4 @@
-"""Against an independent implementation: the package `dlt698` (built for CPython 3.11).
+"""Against an independent implementation: the package `dlt698` (CPython 3.11 and later).
 
 Both encode the same values to the same bytes, and it decodes what ours encodes. It is strict where
 the digest asks to be lenient with devices; the last tests say where, with the bytes.
