@@ -5,10 +5,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vectors698 import BAD_FRAMES, FRAMES, wire_of
+from vectors698 import wire as object_wire
 from vectors1376 import ENTRIES, REJECTED, SOUND, frame_bytes, wire
 
 from station.protocols import dlt645
 from station.protocols.describe import describe, find_frame, meter_of, summary
+from station.protocols.dlt698 import frame as dlt698
 from station.protocols.line import LineSettings
 from station.protocols.qgdw1376.forward import forward_answer, forward_request
 from station.protocols.qgdw1376.frame import Address, Frame
@@ -42,11 +45,39 @@ def forwarded(inner):
 @pytest.mark.parametrize("entry", SOUND, ids=of_id)
 def test_every_sound_vector_is_described(entry):
     view = describe(wire(entry))
-    assert view["protocol"] == "qgdw1376"
-    assert view["address"] == Frame.from_bytes(frame_bytes(entry)).address.text
-    assert view["direction"] == entry["decoded"]["direction"]
-    assert view["afn"] == entry["decoded"]["afn"]
+    stated = entry["decoded"]
+    assert view["protocol"] == "qgdw1376.1"
+    assert view["direction"] == stated["direction"]
+    assert view["prm"] is bool(stated["prm"])
+    assert view["address"] == {
+        "text": Frame.from_bytes(frame_bytes(entry)).address.text,
+        "region": stated["region_bcd"].upper(),
+        "terminal": stated["terminal_address"],
+        "master": stated["msa"],
+        "group": bool(stated["group"]),
+    }
+    assert view["afn"] == stated["afn"]
+    assert view["seq"] == {
+        "tpv": bool(stated["tpv"]),
+        "fir": bool(stated["fir"]),
+        "fin": bool(stated["fin"]),
+        "con": bool(stated["con"]),
+        "number": stated["pseq_rseq"],
+    }
     json.dumps(view)
+
+
+@pytest.mark.parametrize("entry", FRAMES, ids=of_id)
+def test_every_object_vector_is_described(entry):
+    view = describe(object_wire(entry))
+    assert view["protocol"] == "dlt698.45"
+    assert view["address"] == entry["decoded"]["sa"]
+    json.dumps(view)
+
+
+@pytest.mark.parametrize("entry", BAD_FRAMES, ids=of_id)
+def test_rejected_object_vector_gives_an_error(entry):
+    assert set(describe(object_wire(entry))) == {"error", "offset"}
 
 
 @pytest.mark.parametrize("entry", REJECTED, ids=of_id)
@@ -60,7 +91,7 @@ def test_older_edition_shows_its_envelope_and_raw_contents():
     """Section 16, rule 7: the link drops it; a person who asks sees what is sure."""
     view = describe(wire(ENTRIES["V-045"]))
     assert view["protocol"] == "qgdw130-2005"
-    assert view["address"] == "37022345"
+    assert view["address"]["text"] == "37022345"
     assert view["units"] == []
     assert view["rest"].startswith("000001004E425358")
 
@@ -79,6 +110,23 @@ def test_what_is_forwarded_and_no_frame_is_shown_as_such():
     view = describe(forwarded(broken)[1])["forwarded"]
     assert view == {"error": "wrong checksum", "data": broken.hex().upper()}
     assert describe(forwarded(b"")[1])["forwarded"] is None
+
+
+def test_object_frame_is_described_inside_a_terminal_frame():
+    asked = wire_of("get-voltage-request")
+    answered = wire_of("get-voltage-response")
+    raw = forwarded(answered)[1]
+    assert describe(raw)["forwarded"] == describe(answered)
+    assert meter_of(raw) == "012503200001"
+    assert summary(raw).en == (
+        "device 012503200001 answers: Voltage 224.1, 0.0, 0.0 V, through terminal 02001234"
+    )
+    assert meter_of(asked) is None  # Alone it may be a terminal's.
+
+
+def test_terminal_frame_is_no_frame_of_a_meter():
+    raw = forwarded(wire(ENTRIES["V-001"]))[1]
+    assert describe(raw)["forwarded"]["error"] == "no frame of a meter"
 
 
 def test_bytes_around_a_frame_are_shown():
@@ -204,6 +252,69 @@ def test_meter_frame_whose_address_looks_like_a_terminal_header_is_found():
             "终端 02001234 否认",
         ),
         (b"\x01\x02", "2 bytes that are no frame", "2 字节，不是完整报文"),
+        (wire_of("link-login-2025"), "login of terminal 111111111111", "终端 111111111111 登录"),
+        (
+            wire_of("link-login-response-trusted"),
+            "confirmation to terminal 000000000322",
+            "确认终端 000000000322",
+        ),
+        (
+            wire_of("get-address-wildcard"),
+            "GET-Request: any device; Communication address",
+            "读取请求：任意设备；通信地址",
+        ),
+        (
+            wire_of("get-energy-response"),
+            "device 001812040002 answers: Forward active energy 1.02, 0.36, 0.64, 0.00, 0.01 kWh",
+            "设备 001812040002 应答：正向有功电能 1.02, 0.36, 0.64, 0.00, 0.01 kWh",
+        ),
+        (
+            wire_of("set-clock-response"),
+            "device 000000000322 answers: Clock: done",
+            "设备 000000000322 应答：日期时间：成功",
+        ),
+        (
+            wire_of("action-response-dar4"),
+            "device 000000000322 answers: Mobile module 1, reset: object undefined",
+            None,
+        ),
+        (wire_of("connect-response"), "device 111111111111: CONNECT-Response", None),
+        (
+            wire_of("report-recordlist"),
+            "device 111111111111 reports: Event record number 24; "
+            "Event start time 2025-04-10T11:29:38; Event end time and 3 more",
+            None,
+        ),
+        (
+            wire_of("proxy-set-list"),
+            "PROXY-Request: meter 000000000001; Clock 2017-07-02T13:34:02, "
+            "through terminal 000000000004",
+            "代理请求：电能表 000000000001；日期时间 2017-07-02T13:34:02（经终端 000000000004）",
+        ),
+        (
+            wire_of("proxy-trans-698"),
+            "GET-Request: device 012503200001; Current, phase A, through any terminal",
+            "读取请求：设备 012503200001；电流 A相（经任意终端）",
+        ),
+        (
+            wire_of("security-request-rn"),
+            "GET-Request: device 000000000001; Device, version",
+            "读取请求：设备 000000000001；电气设备 版本信息",
+        ),
+        (wire_of("fragment-ack"), "acknowledgement of piece 0: device 000000098613", None),
+        (wire_of("fragment-last"), "device 000000000002: last piece 263", None),
+        (
+            dlt698.Frame(0xC3, dlt698.ServerAddress("01"), 0, b"\x85\x01").to_bytes(),
+            "device 01: GET-Response that cannot be decoded (1 bytes are needed, 0 are left)",
+            "设备 01：读取应答（无法解析）",
+        ),
+        (
+            dlt698.Frame(
+                0x01, dlt698.ServerAddress("01"), 0, b"\x81\x00\x01" + bytes(30)
+            ).to_bytes(),
+            "refusal to terminal 01: address duplicated",
+            None,
+        ),
     ],
 )
 def test_summary(raw, english, chinese):
@@ -224,6 +335,10 @@ def test_summary(raw, english, chinese):
         (dlt645.Frame(dlt645.WILDCARD, 0x13).to_bytes(), None),
         (dlt645.Frame(dlt645.BROADCAST, 0x08, bytes(6)).to_bytes(), None),
         (b"", None),
+        (wire_of("proxy-get-list"), "222222222222"),
+        (wire_of("proxy-trans-645-response"), "000000000161"),
+        (wire_of("proxy-trans-698"), "012503200001"),
+        (wire_of("get-energy-response"), None),
     ],
 )
 def test_meter_of(raw, meter):
@@ -249,5 +364,5 @@ def test_sound_frames_with_random_contents_are_described(control, afn, seq, data
     raw = Frame(control, TERMINAL, afn, seq, data).to_bytes()
     view = describe(raw)
     json.dumps(view)
-    assert view["address"] == "02001234"
+    assert view["address"]["text"] == "02001234"
     assert summary(raw).zh
