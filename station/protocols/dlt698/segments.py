@@ -112,18 +112,21 @@ class Joiner:
         elif kind is Kind.MIDDLE and self._is_repeated(piece):
             return Joined(acknowledgement=acknowledgement(piece))
         elif not self._is_next(piece):
-            self._last = None
-            return Joined()
-        if len(self._apdu) + len(piece.apdu) > self._apdu_size_max:
-            self._last = None
-            return Joined()
+            return self._end()
         self._apdu += piece.apdu
+        if len(self._apdu) > self._apdu_size_max:
+            return self._end()
         if kind is Kind.LAST:
-            self._last = None
-            apdu = bytes(self._apdu)
-            return Joined(replace(piece, control=piece.control & ~SPLIT, apdu=apdu, word=None))
+            control, apdu = piece.control & ~SPLIT, bytes(self._apdu)
+            return self._end(replace(piece, control=control, apdu=apdu, word=None))
         self._last = piece
         return Joined(acknowledgement=acknowledgement(piece))
+
+    def _end(self, whole: Frame | None = None) -> Joined:
+        """Keep nothing: thousands of links have one of these each."""
+        self._last = None
+        self._apdu.clear()
+        return Joined(whole)
 
     def _is_repeated(self, piece: Frame) -> bool:
         return self._last is not None and self._last == piece
