@@ -25,6 +25,9 @@ EMBEDDED = [
 
 TEST = [
     "dlt645==3.2.0",
+    # An independent peer; there is no wheel for other machines, and its tests are skipped there.
+    'dlt698==1.0.1; python_version >= "3.11" and python_version < "3.15"'
+    ' and platform_machine == "x86_64" and sys_platform == "linux"',
     "hypothesis>=6.100",
     "playwright>=1.49",
     "pytest>=8.3",

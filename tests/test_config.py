@@ -61,7 +61,7 @@ web: 3
         ("frontend:\n  master: 0", "2: frontend.master: expected 1..127, got 0"),
         ("frontend:\n  master: 128", "2: frontend.master: expected 1..127, got 128"),
         ("nonsense: 1", "1: unknown key 'nonsense'"),
-        ("frontend:\n  login_timeout_s: 0", "expected more than 0.0..86400, got 0"),
+        ("frontend:\n  login_timeout_s: 0", "expected more than 0..86400, got 0"),
     ],
 )
 def test_an_error_names_the_thing_and_the_value(tmp_path: Path, text: str, message: str) -> None:
