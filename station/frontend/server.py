@@ -37,9 +37,7 @@ PROTOCOL = "qgdw1376"
 # One for all links of the loop; eight of the largest frames. Whoever sends without pause keeps the
 # others waiting for no longer than it takes to work through one filling: 25 ms of heartbeats.
 READ_BUFFER_SIZE = 16 * 1024
-UNSENT_MAX = (
-    64 * 1024
-)  # A terminal is sent a frame at a time; 30 of the largest mean it reads none.
+UNSENT_MAX = 64 * 1024  # A terminal is sent one frame at a time: thirty mean that it reads none.
 NOISE_MAX = 64 * 1024  # Bytes since the last frame: thirty times the largest frame.
 PARTIAL_FRAME_S = 5.0  # The rest of a frame that pauses longer does not come (digest, section 16).
 
