@@ -290,11 +290,13 @@ def _meters(
 
 _OLD: dict[str, Any] = {"protocol": Version.V1997, "profile_interval_min": 0}
 _THREE: dict[str, Any] = {"phases": 3}
+_QUICK = (20, 40)  # A day and more of 32 meters is there within a minute.
 
 DEMO_SITE = Site(
     terminals=(
         TerminalSite(
             address="99000001",
+            delay_ms=_QUICK,
             name=Text("Riverside area 1", "河畔台区1"),
             lines=(
                 LineSite(
@@ -310,6 +312,7 @@ DEMO_SITE = Site(
         ),
         TerminalSite(
             address="99000002",
+            delay_ms=_QUICK,
             name=Text("Market street", "集市街台区"),
             silence="empty",
             lines=(
@@ -334,6 +337,7 @@ DEMO_SITE = Site(
         ),
         TerminalSite(
             address="99000003",
+            delay_ms=_QUICK,
             name=Text("Workshop park", "工坊园区"),
             lines=(
                 LineSite(
@@ -356,6 +360,7 @@ DEMO_SITE = Site(
         ),
         TerminalSite(
             address="99000004",
+            delay_ms=_QUICK,
             name=Text("Pumping stations", "灌溉泵站"),
             silence="nothing",
             drop_after_s=120,

@@ -1,0 +1,192 @@
+"""A newcomer's first minutes in a real browser; leaves the screenshots that the documents show.
+
+The site is the simulated one, in another process, over real sockets; the browser is Chromium.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from stations import StationProcess, until
+
+from station.simulator.site import DEMO_SITE
+
+SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+METER = "990000000201"
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+
+PAGES = {"overview": "/", "links": "/links", "meter": f"/meters/{METER}", "task-form": "/tasks/new",
+         "frames": "/frames", "runs": "/runs"}  # fmt: skip
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a page that has to stay free of script errors and of requests to anywhere else."""
+    faults: list[str] = []
+
+    def open_one(station: StationProcess, language: str, size: dict[str, int]) -> Page:
+        page = browser.new_context(viewport=size, locale=language).new_page()
+        base = f"http://127.0.0.1:{station.web_port}"
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
+        page.on("request", lambda asked: asked.url.startswith((base, "data:", f"ws{base[4:]}"))
+                or faults.append(asked.url))  # fmt: skip
+        page.goto(base)
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", station.password)
+        page.press("input[name=password]", "Enter")
+        page.wait_for_url(f"{base}/")
+        return page
+
+    yield open_one
+    assert faults == []
+
+
+def shoot(page: Page, name: str) -> None:
+    """Leave a screenshot for the documents."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.wait_for_timeout(400)  # Charts draw themselves with a short movement.
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def go(page: Page, path: str) -> None:
+    page.goto(re.sub(r"(//[^/]+).*", rf"\1{path}", page.url))
+
+
+@pytest.fixture
+def archive(station: StationProcess) -> StationProcess:
+    """A station that knows the simulated site, which has not dialled in yet."""
+    known = DEMO_SITE.archive()
+    for terminal in known["terminals"]:
+        station.call("/api/terminals", terminal)
+    for meter in known["meters"]:
+        station.call("/api/meters", meter)
+    return station
+
+
+@pytest.fixture
+def dial_in(archive: StationProcess) -> Iterator[Callable[[], None]]:
+    """Let the simulated site dial in."""
+    running: list[subprocess.Popen[bytes]] = []
+    connect = f"127.0.0.1:{archive.front_port}"
+
+    def start() -> None:
+        command = [sys.executable, "-m", "station", "simulate", "--connect", connect]
+        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait()
+
+
+def points_drawn(page: Page) -> int:
+    """Return how many points the curve shows."""
+    return page.evaluate(
+        """() => {
+            const chart = window.echarts?.getInstanceByDom(document.getElementById("chart"));
+            const series = chart?.getOption().series ?? [];
+            return series.reduce((sum, one) => sum + one.data.length, 0);
+        }"""
+    )
+
+
+def completeness(station: StationProcess) -> float:
+    """Return the share of today's points that are stored."""
+    today = station.call("/api/overview")
+    return today["stored"] / max(today["expected"], 1)
+
+
+@pytest.mark.timeout(300)
+def test_first_light(
+    archive: StationProcess, dial_in: Callable[[], None], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(archive, "en-US", DESKTOP)
+
+    # A terminal comes online before one's eyes.
+    go(page, "/links")
+    row = page.locator("tr", has_text="99000002")
+    expect(row).to_contain_text("offline")
+    page.evaluate("window.notReloaded = true")
+    dial_in()
+    expect(row).to_contain_text("online", timeout=15_000)
+    assert page.evaluate("window.notReloaded") is True
+    shoot(page, "links-en")
+
+    # A task is made.
+    go(page, "/tasks/new")
+    page.fill("input[name=name]", "Load curve")
+    page.select_option("select[name=period_min]", "15")
+    page.fill("input[name=backfill_days]", "1")
+    for item in ("energy_import_total", "power_total", "voltage_a", "current_a"):
+        page.check(f"input[name=items][value={item}]")
+    shoot(page, "task-form-en")
+    page.click("form.task-form button.btn-primary")
+    expect(page.locator("body")).to_contain_text("Load curve")
+
+    # Its readings make a curve.
+    go(page, f"/meters/{METER}")
+    page.select_option("select[name=item]", "power_total")
+    page.click("button[data-days='2']")
+    expect(page.locator("#chart canvas").first).to_be_visible(timeout=60_000)
+    until(lambda: points_drawn(page) > 0, "points on the curve")
+
+    # A value read now comes with its frames in words.
+    page.click("#read-form .btn-primary")
+    results = page.locator("#read-results")
+    expect(results).to_contain_text("kWh", timeout=20_000)
+    expect(results).to_contain_text("Forward active energy, total")
+    expect(results).to_contain_text("68 ")
+    expect(page.locator(".latest")).to_contain_text("read now", ignore_case=True, timeout=10_000)
+    page.evaluate("window.scrollTo(0, 0)")
+    shoot(page, "meter-en")
+
+    # The frames go by.
+    go(page, "/frames")
+    expect(page.locator("tbody tr").first).to_be_visible(timeout=20_000)
+    shoot(page, "frames-en")
+
+    go(page, "/runs")
+    expect(page.locator("tbody tr").first).to_contain_text("Load curve")
+    shoot(page, "runs-en")
+    go(page, "/")
+    expect(page.locator("body")).to_contain_text("SIMULATION")
+    until(lambda: completeness(archive) > 0.9, "most of today is there", 120)
+    page.wait_for_timeout(1500)  # The page follows by itself.
+    shoot(page, "overview-en")
+
+    # The same in Chinese, and on a phone.
+    chinese = open_page(archive, "zh-CN", DESKTOP)
+    expect(chinese.locator("html")).to_have_attribute("lang", re.compile("^zh"))
+    for name, path in PAGES.items():
+        go(chinese, path)
+        chinese.wait_for_timeout(600)
+        shoot(chinese, f"{name}-zh")
+    for language, code in (("en-US", "en"), ("zh-CN", "zh")):
+        phone = open_page(archive, language, PHONE)
+        for path, name in (("/", "overview"), (f"/meters/{METER}", "meter")):
+            go(phone, path)
+            phone.wait_for_timeout(600)
+            wider = phone.evaluate("document.documentElement.scrollWidth > innerWidth")
+            assert not wider, f"{path} is wider than a phone"
+            shoot(phone, f"{name}-phone-{code}")
