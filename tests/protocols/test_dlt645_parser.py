@@ -214,6 +214,15 @@ FRAMES = st.builds(
 )
 
 
+@pytest.mark.parametrize("size", range(240, 256))
+def test_longest_frames_of_the_largest_bytes(size: int) -> None:
+    frame = Frame("FFFFFFFFFFFF", 0xFF, b"\xcc" * size)  # FFH as sent.
+    wire = frame.to_bytes()
+    assert sum(wire[:-2]) & 0xFF == wire[-2]
+    assert Frame.from_bytes(wire) == frame
+    assert frames_of(events_of(whole(wire))) == [frame]
+
+
 @given(FRAMES)
 def test_frame_round_trip(frame: Frame) -> None:
     assert Frame.from_bytes(frame.to_bytes()) == frame

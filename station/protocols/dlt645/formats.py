@@ -63,12 +63,12 @@ class Bcd:
         self.picture = picture
         self.size = (len(whole) + len(fraction) + 1) // 2  # XXX is sent as 0XXX.
         self._decimals = len(fraction)
-        self._exponent = f"E-{len(fraction)}"
+        self._step = Decimal(1).scaleb(-len(fraction))
 
     def decode(self, data: bytes) -> Decimal | None:
         digits = data[::-1].hex()
-        if digits.isdecimal():  # Python would read 12E3 as a number.
-            return Decimal(digits + self._exponent)
+        if digits.isdecimal():
+            return int(digits) * self._step  # Quicker than a Decimal of the text.
         _require_absent(data)
         return None
 
@@ -90,10 +90,13 @@ class SignedBcd(Bcd):
     """A number whose top bit is its sign; `34 12 00 80` is -12.34. Its top digit is at most 7."""
 
     def decode(self, data: bytes) -> Decimal | None:
-        if data[-1] & _SIGN and not is_absent(data):
-            number = super().decode(data[:-1] + bytes((data[-1] & ~_SIGN,)))
-            return -number if number else number
-        return super().decode(data)
+        digits = data[::-1].hex()
+        if digits.isdecimal() and digits < "8":
+            return int(digits) * self._step
+        if digits[1:].isdecimal():
+            return -int(f"{int(digits[0], 16) - 8}{digits[1:]}") * self._step
+        _require_absent(data)
+        return None
 
     def encode(self, value: Content) -> bytes:
         if value is None:

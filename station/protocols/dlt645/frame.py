@@ -9,6 +9,9 @@ sum of the bytes as sent, from the first 68H to the last data byte.
 
 from dataclasses import dataclass
 from enum import Enum
+from zlib import adler32
+
+from station.protocols.checksum import SUMMED_AT_ONCE, byte_sum
 
 START = 0x68
 END = 0x16
@@ -26,6 +29,8 @@ ERROR = 0x40  # D6.
 MORE = 0x20  # D5.
 FUNCTION = 0x1F  # D4..D0.
 
+_ADDRESS, _DATA, _SUMMED = slice(6, 0, -1), slice(10, -2), slice(0, -2)
+_LONG = SUMMED_AT_ONCE + 2
 _ADD_33 = bytes((value + 0x33) & 0xFF for value in range(256))
 _SUBTRACT_33 = bytes((value - 0x33) & 0xFF for value in range(256))
 
@@ -73,21 +78,23 @@ class Frame:
     @classmethod
     def from_bytes(cls, raw: bytes) -> "Frame":
         """Return the frame that fills `raw` exactly. Raises FrameError (a ValueError)."""
+        size = len(raw)
         is_whole = (
-            len(raw) >= OVERHEAD
+            size >= OVERHEAD
             and raw[0] == START
             and raw[7] == START
-            and len(raw) == OVERHEAD + raw[9]
+            and size == OVERHEAD + raw[9]
             and raw[-1] == END
-            and sum(raw[:-2]) & 0xFF == raw[-2]
+            # The sum as in `byte_sum`, without the call: this is the path of every frame.
+            and (adler32(raw[_SUMMED], 0) if size < _LONG else sum(raw[_SUMMED])) & 0xFF == raw[-2]
         )
         if not is_whole:
             raise _fault(raw)
         # Frozen dataclasses are slow to build; this saves a quarter of the whole decoding.
-        frame = object.__new__(cls)
-        _set_address(frame, raw[6:0:-1].hex().upper())
+        frame = _new(cls)
+        _set_address(frame, raw[_ADDRESS].hex().upper())
         _set_control(frame, raw[8])
-        _set_data(frame, raw[10:-2].translate(_SUBTRACT_33))
+        _set_data(frame, raw[_DATA].translate(_SUBTRACT_33))
         return frame
 
     def to_bytes(self) -> bytes:
@@ -99,7 +106,7 @@ class Frame:
             raise ValueError(f"{len(self.data)} data bytes; a frame holds {DATA_SIZE_MAX}")
         head = b"\x68%b\x68%c%c" % (address, self.control, len(self.data))
         body = head + self.data.translate(_ADD_33)
-        return body + bytes((sum(body) & 0xFF, END))
+        return body + bytes((byte_sum(body), END))
 
     @property
     def from_meter(self) -> bool:
@@ -122,6 +129,7 @@ class Frame:
         return self.control & FUNCTION
 
 
+_new = object.__new__
 _set_address, _set_control, _set_data = (
     Frame.__dict__[name].__set__ for name in ("address", "control", "data")
 )

@@ -11,16 +11,16 @@ from functools import lru_cache
 from .axes import AXES_2007
 from .events import EVENTS
 from .formats import Content
-from .frame import FUNCTION, Frame, Version
+from .frame import FROM_METER, MORE, Frame, Version
 from .freezes import FREEZES
-from .functions import READ_FOLLOWING, identifier_size
+from .functions import READ, READ_1997, READ_FOLLOWING_1997, data_id_of, version_of
 from .items1997 import TABLE_1997
 from .measurements import MEASUREMENTS
 from .parameters import PARAMETERS
 from .prepayment import SECURITY_REPLIES
 from .requests import payload
-from .tables import Field, Found, Row, Table
-from .values import ItemValue, decode_as, decode_fields, encode_as
+from .tables import Found, Row, Table
+from .values import ItemValue, Placed, at_places, decode_as, decode_placed, encode_as
 
 __all__ = ["TABLE_2007", "ItemValue", "decode", "encode", "find", "values_of"]
 
@@ -30,24 +30,32 @@ TABLE_2007 = Table(
 
 _KEPT = 4096  # Identifiers kept looked up: a meter park asks for the same few hundred.
 
+# The size of the identifier in answers that hold nothing but it and values, by control code.
+_READINGS = {
+    function | FROM_METER | more: size
+    for function, size in ((READ, 4), (READ_1997, 2), (READ_FOLLOWING_1997, 2))
+    for more in (0, MORE)
+}
+
 
 def values_of(reply: Frame, overrides: tuple[Row, ...] | None = None) -> list[ItemValue]:
     """Return the values in a meter's answer; none in a refusal or an answer without identifier."""
-    size = identifier_size(reply)
-    if not size:
+    size = _READINGS.get(reply.control)
+    if size is not None:
+        data = reply.data
+        fields = _fields(data[:size], len(data) - size, overrides)
+        if fields is not None:
+            return decode_placed(fields, data)
+    data_id = data_id_of(reply)
+    if data_id is None:
         return []
-    data = reply.data[size:] if reply.control & FUNCTION != READ_FOLLOWING else payload(reply)
-    fields = _fields(reply.data[:size], len(data), overrides)
-    if fields is not None:
-        return decode_fields(fields, data)
-    version = Version.V2007 if size == 4 else Version.V1997
-    return decode(version, int.from_bytes(reply.data[:size], "little"), data, overrides)
+    return decode(version_of(reply), data_id, payload(reply), overrides)
 
 
 @lru_cache(_KEPT)
 def _fields(
     identifier: bytes, size: int, overrides: tuple[Row, ...] | None
-) -> tuple[Field, ...] | None:
+) -> tuple[Placed, ...] | None:
     """Return the fields of data of a length, where its identifier and length alone decide them."""
     version = Version.V2007 if len(identifier) == 4 else Version.V1997
     for found in find(version, int.from_bytes(identifier, "little"), overrides):
@@ -55,7 +63,7 @@ def _fields(
             return None
         fields = found.layout.by_size.get(size)
         if fields is not None:
-            return fields
+            return at_places(fields, len(identifier))
     return None
 
 

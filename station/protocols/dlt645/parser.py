@@ -7,7 +7,7 @@ data.
 
 from station.protocols.noise import Noise
 
-from .frame import FRAME_SIZE_MAX, HEADER_SIZE, OVERHEAD, PREAMBLE, START, Frame, FrameError
+from .frame import END, FRAME_SIZE_MAX, HEADER_SIZE, OVERHEAD, PREAMBLE, START, Frame, FrameError
 
 _PREAMBLE_BYTE = PREAMBLE[0]
 
@@ -45,28 +45,36 @@ class Parser:
         position = 0
         reason = "no start byte"
         while (start := buffer.find(START, position)) >= 0:
-            available = len(buffer) - start
-            size = OVERHEAD + (buffer[start + 9] if available >= HEADER_SIZE else 0)
-            if available > 7 and buffer[start + 7] != START:
-                fault = "no second start byte"
-            elif size <= available:
-                try:
-                    frame = Frame.from_bytes(bytes(buffer[start : start + size]))
-                except FrameError as error:
-                    fault = error.reason
-                else:
-                    if start > 0:  # Tell of the noise in front of it first.
-                        break
-                    del buffer[:size]
-                    return frame
-            elif self._expired:
-                fault = "incomplete frame"
-            else:
+            found = self._frame_at(start)
+            if isinstance(found, str):
+                if position == 0:
+                    reason = found
+                position = start + 1
+                continue
+            if found is None or start > 0:  # Tell of the noise in front of a frame first.
                 break
-            if position == 0:
-                reason = fault
-            position = start + 1
+            del buffer[: OVERHEAD + len(found.data)]
+            return found
         return self._take_noise(len(buffer) if start < 0 else start, reason)
+
+    def _frame_at(self, start: int) -> Frame | str | None:
+        """Return the frame that starts here, why there is none, or None while it is not all there.
+
+        Most starts in noise are false, so what costs little is looked at first.
+        """
+        buffer = self._buffer
+        available = len(buffer) - start
+        if available > 7 and buffer[start + 7] != START:
+            return "no second start byte"
+        size = OVERHEAD + (buffer[start + 9] if available >= HEADER_SIZE else 0)
+        if size > available:
+            return "incomplete frame" if self._expired else None
+        if buffer[start + size - 1] != END:
+            return "no end byte"
+        try:
+            return Frame.from_bytes(bytes(buffer[start : start + size]))
+        except FrameError as error:
+            return error.reason
 
     def _preamble_size(self) -> int:
         """Return how many FEH the buffer begins with, as far as one frame's length."""

@@ -8,6 +8,7 @@ all ones in its place (FFH, or FH in 1997) ask for the block of all its items.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from .formats import ALL_THAT_IS_LEFT, Content, Format
 
 BLOCK_ENDS = (0xAA, 0xDD)  # Some makers close a block with one of these (digest 3).
 SEPARATOR = b"\xaa"  # Closes each part of a record in sections; no BCD byte can be AAH.
+
+_CLASS_DIGITS = 2  # No axis begins before the third digit of a pattern.
 
 
 class Label(NamedTuple):
@@ -150,13 +153,19 @@ class Table:
         self.rows = tuple(rows)
         self.digits = digits
         self._axes = {axis.letter: axis for axis in axes}
+        self._rows_by_class: dict[str, list[Row]] = {}
+        for row in rows:
+            data_class = row.pattern[:_CLASS_DIGITS]
+            assert data_class == data_class.upper(), f"{row.pattern} begins with an axis"
+            self._rows_by_class.setdefault(data_class, []).append(row)
 
     def find(self, data_id: int, overrides: Sequence[Row] = ()) -> list[Found]:
         """Return what an identifier may mean; rows of the same pattern differ in length.
 
         `overrides` are rows that a model of meters has instead of those in the table.
         """
-        for rows in (overrides, self.rows):
+        data_class = f"{data_id:0{self.digits}X}"[:_CLASS_DIGITS]
+        for rows in (overrides, self._rows_by_class.get(data_class, ())):
             found = [one for row in rows if (one := self._found(row, data_id)) is not None]
             if found:
                 return found
@@ -251,13 +260,16 @@ class Table:
         return int(text, 16)
 
 
-def _runs(pattern: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the stretches of fixed digits and of each axis letter, with their borders."""
+@cache
+def _runs(pattern: str) -> tuple[tuple[str, int, int], ...]:
+    """Return the stretches of fixed digits and of each axis letter, with their borders."""
+    runs = []
     start = 0
     for letter, run in groupby(pattern, key=lambda one: one if one.islower() else "A"):
         end = start + len(list(run))
-        yield letter, start, end
+        runs.append((letter, start, end))
         start = end
+    return tuple(runs)
 
 
 def _label(axis: Axis, place: int | None) -> Label:

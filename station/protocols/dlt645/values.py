@@ -1,6 +1,6 @@
 """Bytes to values and back, along the layouts that the tables have for an identifier."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from station.words import Text
@@ -9,6 +9,11 @@ from .formats import Content, Timed, Value
 from .tables import SEPARATOR, Field, Found
 
 UNKNOWN = Text("unknown item", "未知数据项")
+
+# A field and where it lies in the data. Plain tuples come apart quicker than named ones.
+Placed = tuple[int, str, Text, str, slice, Callable[[bytes], Content]]
+
+_new = tuple.__new__
 
 
 class ItemValue(NamedTuple):
@@ -46,23 +51,36 @@ def decode_as(candidates: Sequence[Found], data_id: int, payload: bytes) -> list
     return [ItemValue(data_id, code, name, None, "", payload, valid=False)]
 
 
-def decode_fields(fields: Sequence[Field], data: bytes) -> list[ItemValue]:
+def at_places(fields: Iterable[Field], start: int = 0) -> tuple[Placed, ...]:
+    """Return fields that follow one another from an offset on, ready for `decode_placed`."""
+    placed = []
+    for one in fields:
+        end = start + one.size
+        placed.append((one.data_id, one.code, one.name, one.unit, slice(start, end), one.decode))
+        start = end
+    return tuple(placed)
+
+
+def decode_fields(fields: Iterable[Field], data: bytes) -> list[ItemValue]:
     """Return the values of fields that follow one another in data of exactly their length."""
+    return decode_placed(at_places(fields), data)
+
+
+def decode_placed(fields: Iterable[Placed], data: bytes) -> list[ItemValue]:
+    """Return the values of fields whose places are known. This is the path of every reading."""
     values = []
-    start = 0
-    for data_id, code, name, unit, size, decode, _ in fields:
-        raw = data[start : start + size]
-        start += size
-        time: Value = None
+    for data_id, code, name, unit, place, decode in fields:
+        raw = data[place]
         try:
             value = decode(raw)
         except ValueError:
             values.append(ItemValue(data_id, code, name, None, unit, raw, valid=False))
             continue
+        time = None
         if type(value) is Timed:
             value, time = value
-        # ItemValue(...) costs twice as much, and this is the path of every reading.
-        values.append(tuple.__new__(ItemValue, (data_id, code, name, value, unit, raw, True, time)))
+        # ItemValue(...) costs twice as much.
+        values.append(_new(ItemValue, (data_id, code, name, value, unit, raw, True, time)))
     return values
 
 
