@@ -1,6 +1,5 @@
 """Any frame by name: DL/T 645, Q/GDW 1376.1 or DL/T 698.45, alone or one inside the other."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +9,9 @@ from station.protocols.detect import (
     NO_START,
     AnyFrame,
     Broken,
-    Event,
     FrameError,
-    Parser,
     Registration,
+    events_of,
 )
 from station.protocols.dlt645.describe import describe as describe_meter_frame
 from station.protocols.dlt698 import frame as dlt698
@@ -26,7 +24,6 @@ from station.protocols.summary import line_of, no_frame_line
 from station.words import Text
 
 _START = b"\x68"
-_TERMINAL_FRAME_SIZE_MAX = qgdw1376.USER_SIZE_MAX + qgdw1376.ENVELOPE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +96,6 @@ def find_frame(raw: bytes) -> Found | None:
         if not isinstance(event, Noise | Registration):
             return Found(event, start, end)
     return None
-
-
-def events_of(raw: bytes) -> Iterator[tuple[int, int, Event]]:
-    """Yield every frame among these bytes and what stands between, each with its start and end.
-
-    What a link would not accept is read here too: the edition of 2005, and frames of any length.
-    """
-    parser = Parser(accept_2005=True, terminal_frame_size_max=_TERMINAL_FRAME_SIZE_MAX)
-    parser.receive_data(raw)
-    parser.give_up()
-    start = 0
-    while (event := parser.next_event()) is not None:
-        own = event.data if isinstance(event, Noise | Registration) else event.to_bytes()
-        end = start + len(own)
-        yield start, end, event
-        start = end
 
 
 def fault_of(raw: bytes) -> dict[str, Any]:

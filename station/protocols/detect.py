@@ -17,7 +17,7 @@ some bytes of its own when it connects and now and then: they are given to the p
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -37,7 +37,9 @@ NO_START = "no start of a frame"
 
 REGISTRATION_SIZE_MAX = 256  # Of one text; modems allow less.
 
+_TERMINAL_FRAME_SIZE_MAX = terminal_frame.USER_SIZE_MAX + terminal_frame.ENVELOPE_SIZE
 _START = 0x68
+_END = 0x16
 _PREAMBLE = b"\xfe"
 _MORE_NEEDED = -1  # A size: the header is not all there.
 _NO_FRAME = 0  # A size: nothing of the kind starts here.
@@ -107,6 +109,7 @@ class Parser:
             _Kind(self._terminal_size, read_terminal_frame, is_carrier=True),
             _Kind(_object_size, object_frame.Frame.from_bytes, is_carrier=True),
         )
+        self._carriers = self._kinds[1:]
         self._buffer = b""
         self._at = 0  # Everything before has become an event.
         self._events: deque[Event] = deque()
@@ -144,67 +147,82 @@ class Parser:
     def _scan(self) -> None:
         """Turn bytes into events, up to the next frame or to where more bytes are needed."""
         fault: Fault | None = None  # Of a start at `_at`, that has turned out wrong.
-        for match in self._starts.finditer(self._buffer, self._at):
+        search = self._starts.search
+        match = search(self._buffer, self._at)
+        while match is not None:
             at = match.start()
             found = self._look(at)
-            if found is None or (isinstance(found, Fault) and at < self._broken.end):
-                continue
-            self._skip(at, fault)
             if isinstance(found, Fault):
-                fault = self._broken = found
-                if found.is_carrier:
-                    self._carrier_end = max(self._carrier_end, found.end)
-                continue
-            event, end = found
-            if event is not None:
-                self._events.append(event)
-                self._at = end
-            return
+                if at >= self._broken.end:
+                    self._skip(at, fault)
+                    fault = self._note(found)
+            elif found is not None:
+                self._skip(at, fault)
+                event, end = found
+                if event is not None:
+                    self._events.append(event)
+                    self._at = end
+                return
+            match = search(self._buffer, at + 1)
         self._skip(len(self._buffer), fault)
+
+    def _note(self, fault: Fault) -> Fault:
+        """Remember how far a broken frame reaches, for what lies inside."""
+        self._broken = fault
+        if fault.is_carrier:
+            self._carrier_end = max(self._carrier_end, fault.end)
+        return fault
 
     def _look(self, at: int) -> tuple[Event | None, int] | Fault | None:
         """Return what starts here with where it ends, no event to wait, or None for nothing."""
-        registration = self._registration_at(at)
-        if registration is not None:
-            return registration
         buffer = self._buffer
+        if self._registrations:
+            registration = self._registration_at(at)
+            if registration is not None:
+                return registration
         here = len(buffer) - at
         faults: list[Fault] = []
         waiting = False
         for size, kind in self._candidates(at, here):
-            if here < size or size == _MORE_NEEDED:
+            if size <= here and size != _MORE_NEEDED:
+                if buffer[at + size - 1] != _END:  # Cheap, and settles most false starts.
+                    faults.append(Fault("no 16H", size - 1, at + size, kind.is_carrier))
+                    continue
+                try:
+                    return kind.read(buffer[at : at + size]), at + size
+                except FRAME_ERRORS as error:
+                    faults.append(Fault(error.reason, error.offset, at + size, kind.is_carrier))
+            elif not self._given_up:
                 waiting = True
-                if size > 0 and self._given_up:
-                    reason = f"L says {size} bytes, {here} are here"
-                    faults.append(Fault(reason, here, len(buffer), kind.is_carrier))
-                continue
-            try:
-                return kind.read(buffer[at : at + size]), at + size
-            except FRAME_ERRORS as error:
-                faults.append(Fault(error.reason, error.offset, at + size, kind.is_carrier))
-        if waiting and not self._given_up:
+            elif size != _MORE_NEEDED:
+                reason = f"L says {size} bytes, {here} are here"
+                faults.append(Fault(reason, here, len(buffer), kind.is_carrier))
+        if waiting:
             return None, at
-        return max(faults, key=lambda fault: fault.offset, default=None)
+        return max(faults, key=_offset) if faults else None
 
     def _candidates(self, at: int, here: int) -> list[tuple[int, _Kind]]:
         """Return the protocols that may start here, those whose frame ends first in front."""
-        kinds = self._kinds if at >= self._carrier_end else self._kinds[1:]
-        sizes = ((kind.size_at(self._buffer, at, here), kind) for kind in kinds)
-        return sorted(
-            ((size, kind) for size, kind in sizes if size != _NO_FRAME), key=lambda one: one[0]
-        )
+        buffer = self._buffer
+        found: list[tuple[int, _Kind]] = []
+        for kind in self._kinds if at >= self._carrier_end else self._carriers:
+            size = kind.size_at(buffer, at, here)
+            if size != _NO_FRAME:
+                found.append((size, kind))
+        if len(found) > 1:
+            found.sort(key=_size)
+        return found
 
     def _terminal_size(self, buffer: bytes, at: int, here: int) -> int:
         if here < terminal_frame.HEADER_SIZE:
             return _MORE_NEEDED
         if buffer[at + 5] != _START or buffer[at + 1 : at + 3] != buffer[at + 3 : at + 5]:
             return _NO_FRAME
-        try:
-            user_size, _ = terminal_frame.read_header(buffer[at : at + terminal_frame.HEADER_SIZE])
-        except terminal_frame.FrameError:
+        size = (buffer[at + 1] | buffer[at + 2] << 8) >> 2
+        size += terminal_frame.ENVELOPE_SIZE
+        if not terminal_frame.FRAME_SIZE_MIN <= size <= self._terminal_frame_size_max:
             return _NO_FRAME
-        size = user_size + terminal_frame.ENVELOPE_SIZE
-        return size if size <= self._terminal_frame_size_max else _NO_FRAME
+        return size
 
     def _registration_at(self, at: int) -> tuple[Event | None, int] | None:
         """Return the registration that starts here, no event while it may be one, or None."""
@@ -228,6 +246,22 @@ class Parser:
         else:
             self._events.append(Noise(data, NO_START if data.strip(_PREAMBLE) else "preamble"))
         self._at = end
+
+
+def events_of(raw: bytes) -> Iterator[tuple[int, int, Event]]:
+    """Yield every frame among these bytes and what stands between, each with its start and end.
+
+    What a link would not accept is read here too: the edition of 2005, and frames of any length.
+    """
+    parser = Parser(accept_2005=True, terminal_frame_size_max=_TERMINAL_FRAME_SIZE_MAX)
+    parser.receive_data(raw)
+    parser.give_up()
+    start = 0
+    while (event := parser.next_event()) is not None:
+        own = event.data if isinstance(event, Noise | Registration) else event.to_bytes()
+        end = start + len(own)
+        yield start, end, event
+        start = end
 
 
 def _checked(registrations: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -255,9 +289,20 @@ def _object_size(buffer: bytes, at: int, here: int) -> int:
     length = buffer[at + 1] | buffer[at + 2] << 8
     if not object_frame.LENGTH_MIN <= length <= object_frame.LENGTH_MAX:
         return _NO_FRAME
-    if here < object_frame.HEADER_SIZE_MIN + (buffer[at + 4] & 0x0F):
+    header_size = object_frame.HEADER_SIZE_MIN + (buffer[at + 4] & 0x0F)
+    if here < header_size:
         return _MORE_NEEDED
-    try:
-        return object_frame.frame_size(buffer[at : at + object_frame.HEADER_SIZE_MAX])
-    except object_frame.FrameError:
+    hcs_at = at + header_size - object_frame.CHECKSUM_SIZE
+    hcs = object_frame.checksum(buffer[at + 1 : hcs_at])
+    if buffer[hcs_at : at + header_size] != hcs:
         return _NO_FRAME
+    size = length + object_frame.ENVELOPE_SIZE
+    return size if size >= header_size + object_frame.TRAILER_SIZE else _NO_FRAME
+
+
+def _size(candidate: tuple[int, _Kind]) -> int:
+    return candidate[0]
+
+
+def _offset(fault: Fault) -> int:
+    return fault.offset

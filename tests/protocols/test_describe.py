@@ -150,7 +150,7 @@ def test_closing_fields_are_shown():
         ("5568", "no start of a frame", 1),
         ("683200320068C9", "L says 20 bytes, 7 are here", 7),
         ("FE683200320068C900023412000271000001008616", "checksum is 86H, sum is 85H", 19),
-        ("FE6861010000000068110433333433B017", "no end byte", 16),
+        ("FE6861010000000068110433333433B017", "no 16H", 16),
     ],
 )
 def test_error_names_reason_and_offset(raw, reason, offset):
