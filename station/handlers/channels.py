@@ -9,7 +9,7 @@ from station.errors import Conflict, InvalidValue
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
 from station.handlers.identity import requires
-from station.handlers.link_views import LinkView, find_link
+from station.handlers.link_views import LinkView, link_of
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.store.objects.channels import Channel
@@ -63,15 +63,13 @@ class ChannelHandler(Handler):
 
     async def view_of(self, channel: Channel) -> ChannelView:
         """Return a channel with its link."""
-        link = await find_link(self.parts, channel.name)
-        assert link is not None, "a channel of the archive has a link"
         return ChannelView(
             name=channel.name,
             url=channel.url,
             line=channel.line,
             enabled=channel.enabled,
             created_at=channel.created_at,
-            link=link,
+            link=await link_of(self.parts, channel),
         )
 
 

@@ -128,6 +128,8 @@ class FramesHandler(Handler):
         if query.text:
             items = [frame for frame in items if _holds(frame, query.text)]
             total = len(items)
+            skip, limit = self.span(query)
+            items = items[skip : skip + limit]
         if self.get_query_argument("format", "") == "text":
             zone = self.parts.config.site.zone_info
             self.send_file(

@@ -37,6 +37,7 @@ from station.handlers.people import (
     TooManyAttempts,
     hash_token,
 )
+from station.handlers.today import Today
 from station.store.objects.sessions import Session
 from station.store.objects.users import User
 from station.units import utc_now
@@ -96,6 +97,7 @@ class Tools:
     languages: Mapping[str, Language]
     environments: Mapping[str, Environment]
     gate: PasswordGate
+    today: Today
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -61,6 +61,15 @@ async def find_link(parts: Parts, address: str) -> LinkView | None:
     return _view(end, state)
 
 
+async def link_of(parts: Parts, end: Terminal | Channel) -> LinkView:
+    """Return the link of something in the archive."""
+    address = end.address if isinstance(end, Terminal) else end.name
+    state = parts.registry.state(address) or await parts.database.links.find(address)
+    view = _view(end, state)
+    assert view is not None, "what is in the archive has a link"
+    return view
+
+
 async def all_links(parts: Parts) -> list[LinkView]:
     """Return every link by address; what this process knows goes before what was stored."""
     database = parts.database

@@ -18,7 +18,6 @@ from station.handlers.frames import FrameList, FrameView, frame_view
 from station.handlers.identity import ErrorBody, requires, status_of
 from station.handlers.item_groups import grouped
 from station.handlers.link_views import LINKS_MAX, LinkView, find_link
-from station.handlers.overview import silent_meters
 from station.handlers.people import Permission
 from station.handlers.readings import CurveHandler, ReadingView
 from station.handlers.sentences import N_
@@ -231,8 +230,7 @@ class MetersHandler(MeterHandler):
         database = self.parts.database
         if not query.silent:
             return await database.meters.list(query.text, query.link, skip=skip, limit=limit)
-        today = local_day(utc_now(), self.parts.config.site.zone_info)
-        _, silent = silent_meters(await self.parts.completeness.of_day(today))
+        silent = (await self.tools.today.counts()).silent
         meters = [
             meter
             for meter in await database.meters.many(silent)

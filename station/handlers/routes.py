@@ -34,6 +34,7 @@ from station.handlers.people import PasswordGate
 from station.handlers.runs import KIND_NAMES, cause_name, item_name
 from station.handlers.sentences import ROLE_NAMES
 from station.handlers.templating import make_environment
+from station.handlers.today import Today
 
 STATIC = Path(__file__).parent / "static"
 PING_INTERVAL_S = 30.0  # Keeps proxies from closing a quiet live page, and finds dead ones.
@@ -112,7 +113,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
         )
     given: dict[str, Any] = {
         "parts": parts,
-        "tools": Tools(languages, environments, PasswordGate()),
+        "tools": Tools(languages, environments, PasswordGate(), Today(parts)),
     }
     return Application(
         [URLSpec(pattern + "$", handler, given) for pattern, handler in routes()],

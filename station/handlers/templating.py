@@ -85,11 +85,11 @@ def moment(
     if value is None:
         return Markup("–")
     local = value.astimezone(zone)
-    text = local.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+    time = local.strftime("%H:%M:%S" if seconds else "%H:%M")
     if milliseconds:
-        text += f".{local.microsecond // 1000:03}"
-    return Markup('<time datetime="{}">{}</time>').format(
-        value.astimezone(UTC).isoformat().replace("+00:00", "Z"), text
+        time += f".{local.microsecond // 1000:03}"
+    return Markup('<time datetime="{}"><span>{}</span> {}</time>').format(
+        value.astimezone(UTC).isoformat().replace("+00:00", "Z"), local.date().isoformat(), time
     )
 
 

@@ -10,7 +10,7 @@ from station.errors import Conflict, InvalidValue
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
 from station.handlers.identity import requires
-from station.handlers.link_views import LinkView, find_link
+from station.handlers.link_views import LinkView, link_of
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.store.objects.meters import Meter
@@ -64,10 +64,9 @@ class TerminalHandler(Handler):
     async def view_of(self, terminal: Terminal) -> TerminalView:
         """Return a terminal with its link and the number of its meters."""
         link, (_, meters) = await asyncio.gather(
-            find_link(self.parts, terminal.address),
+            link_of(self.parts, terminal),
             self.parts.database.meters.list(link=terminal.address, limit=1),
         )
-        assert link is not None, "a terminal of the archive has a link"
         return TerminalView(
             address=terminal.address,
             name=terminal.name,
@@ -86,7 +85,7 @@ class TerminalsHandler(TerminalHandler):
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
         terminals, total = await self.parts.database.terminals.list(query.text, skip, limit)
-        items = [await self.view_of(terminal) for terminal in terminals]
+        items = await asyncio.gather(*map(self.view_of, terminals))
         view = TerminalList(items=items, total=total)
         self.show_list("terminals.html", view, items, COLUMNS, filter=query)
 

@@ -2,7 +2,7 @@
 // A part of a page that carries data-live="TOPIC" is loaded again when something is told on it.
 
 const LIVE_DELAY_MS = 250; // Several things that happen at once are one refresh.
-const LIVE_PERIOD_MS = 1000; // No part is loaded more often, however much happens.
+const LIVE_PERIOD_MS = 1000; // No part is loaded more often, unless data-live-period says so.
 const RECONNECT_MS = [1000, 2000, 5000, 10000];
 const NOTICE_MS = 6000;
 
@@ -25,8 +25,9 @@ function refresh(id) {
 
 function plan(part) {
   if (planned.has(part.id)) return;
-  const last = refreshed.get(part.id) ?? -LIVE_PERIOD_MS;
-  const wait = Math.max(LIVE_DELAY_MS, last + LIVE_PERIOD_MS - performance.now());
+  const last = refreshed.get(part.id) ?? -Infinity;
+  const period = Number(part.dataset.livePeriod ?? LIVE_PERIOD_MS);
+  const wait = Math.max(LIVE_DELAY_MS, last + period - performance.now());
   planned.set(part.id, setTimeout(refresh, wait, part.id));
 }
 
