@@ -13,6 +13,8 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
+from station.protocols.checksum import byte_sum
+
 START = 0x68
 END = 0x16
 PREAMBLE = 0xFE
@@ -185,7 +187,7 @@ class Frame:
             check_protocol(protocol, accept_2005)
         if raw[-1] != END:
             raise FrameError("no 16H", size - 1)
-        total = sum(raw[HEADER_SIZE:-2]) & 0xFF
+        total = byte_sum(raw[HEADER_SIZE:-2])
         if total != raw[-2]:
             raise FrameError(f"checksum is {raw[-2]:02X}H, sum is {total:02X}H", size - 2)
         return cls._from_sound(raw, size - 2, password_size, protocol)
@@ -240,7 +242,7 @@ class Frame:
         if len(user) > USER_SIZE_MAX:
             raise ValueError(f"a frame holds {USER_SIZE_MAX} bytes, got {len(user)}")
         length = len(user) << 2 | self.protocol
-        return _HEADER.pack(START, length, length, START) + user + bytes((sum(user) & 0xFF, END))
+        return _HEADER.pack(START, length, length, START) + user + bytes((byte_sum(user), END))
 
     @property
     def from_terminal(self) -> bool:
