@@ -71,18 +71,19 @@ DECODED_NAMES = (
     ("direction", N_("Direction")),
     ("address", N_("Address")),
     ("function", N_("Function")),
+    ("apdu", N_("Service")),
+    ("choice", N_("Kind")),
     ("data_id", N_("Data identifier")),
     ("data_name", N_("Data")),
     ("error", N_("Refused because")),
     ("more", N_("More follows")),
-    ("wants_confirmation", N_("Wants a confirmation")),
     ("control", N_("Control field")),
     ("afn", "AFN"),
-    ("sequence", N_("Sequence")),
-    ("master", N_("Master station")),
+    ("seq", N_("Sequence")),
     ("event_counters", N_("Event counters")),
     ("time_tag", N_("Time tag")),
     ("rest", N_("Not decoded")),
+    ("raw", N_("Not decoded")),
 )
 
 COLUMNS = (

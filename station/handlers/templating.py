@@ -21,6 +21,9 @@ ICONS = HERE / "static" / "vendor" / "icons"
 
 PROTOCOL_NAMES = {
     "qgdw1376": "Q/GDW 1376.1",
+    "qgdw1376.1": "Q/GDW 1376.1",
+    "qgdw130-2005": "Q/GDW 130-2005",
+    "dlt698.45": "DL/T 698.45",
     "dlt645": "DL/T 645",
     "dlt645-2007": "DL/T 645-2007",
     "dlt645-1997": "DL/T 645-1997",

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from web_helpers import Office, Visitor, text_of, words_of
@@ -294,6 +296,23 @@ async def test_hex_is_put_in_words(office: Office) -> None:
         page = await ann.post("/frames/decode", hex=hostile)
         assert page.code == 400
         assert "<script>" not in text_of(page).split("</head>")[1]
+
+
+async def test_every_known_frame_can_be_shown(office: Office) -> None:
+    """Frames of the standards' examples, of every protocol, in both languages."""
+    vectors = Path(__file__).parents[1] / "vectors"
+    frames = {
+        text
+        for file in vectors.glob("*.json")
+        for text in re.findall(r'"((?:[0-9A-Fa-f]{2} ?){8,})"', file.read_text())
+    }
+    assert len(frames) > 100
+    ann = await office.somebody("reader")
+    for number, frame in enumerate(sorted(frames)):
+        ann.cookies["language"] = ("en", "zh")[number % 2]
+        page = await ann.post("/frames/decode", hex=frame)
+        assert page.code == 200, frame
+        assert "{'" not in text_of(page), frame
 
 
 async def test_overview_counts_and_names_what_is_wrong(site: Office) -> None:
