@@ -1,4 +1,4 @@
-"""`station simulate`: runs a simulated site against a front-end until it is told to stop."""
+"""`station simulate`: runs a simulated site until it is told to stop."""
 
 import argparse
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 
 from station import tasks
 from station.errors import ConfigError
+from station.simulator.listener import serve_site
 from station.simulator.site import DEMO_SITE, load
 from station.simulator.terminal import run_site
 
@@ -22,12 +23,20 @@ log = logging.getLogger(__name__)
 EXIT_BAD_SITE = 2
 PR_SET_PDEATHSIG = 1  # prctl(2)
 PORT_MAX = 65_535
+LOOPBACK = "127.0.0.1"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `station simulate`."""
-    parser.add_argument(
-        "--connect", type=place, required=True, metavar="HOST:PORT", help="the front-end to dial"
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument(
+        "--connect", type=place, metavar="HOST:PORT", help="the front-end that terminals dial"
+    )
+    how.add_argument(
+        "--listen",
+        type=listening_place,
+        metavar="[HOST:]PORT",
+        help="serve the meters without terminals, as a serial server does (port 0: any)",
     )
     parser.add_argument(
         "--site", type=Path, metavar="FILE", help="a site in YAML; without it, the demo site"
@@ -56,8 +65,19 @@ def place(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def listening_place(text: str) -> tuple[str, int]:
+    """Return host and port of [HOST:]PORT. Raises ArgumentTypeError if it is none."""
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > PORT_MAX or text.startswith(":"):
+        raise argparse.ArgumentTypeError(f"expected [HOST:]PORT, got {text!r}")
+    return host.strip("[]") or LOOPBACK, int(port)
+
+
 def main(args: argparse.Namespace) -> int:
-    """Simulate until SIGTERM or SIGINT; return 0, or 2 when the site file cannot be used."""
+    """Simulate until SIGTERM or SIGINT; return 0, or 2 when the site file cannot be used.
+
+    Raises StartError when the port to listen on cannot be had.
+    """
     if args.with_parent is not None and not _ends_with_parent(args.with_parent):
         return 0
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(message)s")
@@ -66,6 +86,9 @@ def main(args: argparse.Namespace) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BAD_SITE
+    if args.listen is not None:
+        asyncio.run(_until_told(serve_site(site, *args.listen, seed=args.seed)))
+        return 0
     host, port = args.connect
     meters = sum(len(line.meters) for terminal in site.terminals for line in terminal.lines)
     log.info("dialling %s:%d; terminals: %d, meters: %d", host, port, len(site.terminals), meters)
