@@ -1,4 +1,7 @@
-"""The command line: `station COMMAND`."""
+"""The command line: `station COMMAND`.
+
+What only one command needs is imported by it, so that `decode` and `check-config` answer at once.
+"""
 
 import argparse
 import asyncio
@@ -7,10 +10,8 @@ import logging
 import sys
 from pathlib import Path
 
-from station import __version__, config, demo
-from station.app import Station, add_user, run_until_stopped
+from station import __version__, config, decode
 from station.errors import ConfigError, StationError
-from station.handlers.people import ROLES
 from station.simulator import command as simulate
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3): the service manager does not try again.
@@ -52,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("file", type=Path, metavar="FILE")
     command.set_defaults(run=_check_config)
 
+    command = commands.add_parser("decode", help="say what the bytes of frames mean")
+    decode.add_arguments(command)
+    command.set_defaults(run=decode.main)
+
     command = commands.add_parser("simulate", help="dial in as a simulated site")
     simulate.add_arguments(command)
     command.set_defaults(run=simulate.main)
@@ -60,13 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     users = command.add_subparsers(metavar="ACTION", required=True)
     command = users.add_parser("add", help="add a person; the password is asked for")
     command.add_argument("name", metavar="NAME")
-    command.add_argument("--role", choices=sorted(ROLES), required=True)
+    command.add_argument("--role", required=True, metavar="ROLE",
+                         help="administrator, technician, clerk or reader")  # fmt: skip
     command.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE")
     command.set_defaults(run=_add_user)
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
+    from station.app import Station, run_until_stopped
+
     settings = config.load(options.config)
     _start_log(settings)
     station = Station(settings)
@@ -88,6 +96,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from station import demo
+
     settings = demo.demo_config(options.data, options.port, options.language)
     _start_log(settings)
     asyncio.run(demo.run(settings))
@@ -101,6 +111,8 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _add_user(options: argparse.Namespace) -> int:
+    from station.app import add_user
+
     settings = config.load(options.config)
     password = _ask_password()
     asyncio.run(add_user(settings, options.name, options.role, password))

@@ -197,8 +197,10 @@ async def run_until_stopped(station: Station, ready: Callable[[], Awaitable[None
 async def add_user(config: Config, name: str, role: str, password: str) -> None:
     """Add a person who may log in, whether the station is running or not.
 
-    Raises InvalidValue for the name or the password, Conflict when the name is taken.
+    Raises InvalidValue for the name, the role or the password, Conflict when the name is taken.
     """
+    if role not in people.ROLES:
+        raise InvalidValue("role", f"there is no role {role!r}; choose {', '.join(people.ROLES)}")
     if not USER_NAME.fullmatch(name):
         raise InvalidValue("name", f"{name!r} is not a user name: letters, digits, . _ - (1 to 32)")
     user = User(name, people.hash_password(password), role=role)
