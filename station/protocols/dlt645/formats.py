@@ -18,6 +18,7 @@ Value = Decimal | datetime | date | time | str | int | None
 ALL_THAT_IS_LEFT = -1  # The size of a format that takes what the other parts leave.
 _ABSENT = (0xFF, 0xEE)
 _SIGN = 0x80  # The top bit of the top byte.
+_HIGHEST_FIRST = slice(None, None, -1)
 
 
 class Timed(NamedTuple):
@@ -66,7 +67,7 @@ class Bcd:
         self._step = Decimal(1).scaleb(-len(fraction))
 
     def decode(self, data: bytes) -> Decimal | None:
-        digits = data[::-1].hex()
+        digits = data[_HIGHEST_FIRST].hex()
         if digits.isdecimal():
             return int(digits) * self._step  # Quicker than a Decimal of the text.
         _require_absent(data)
@@ -90,7 +91,7 @@ class SignedBcd(Bcd):
     """A number whose top bit is its sign; `34 12 00 80` is -12.34. Its top digit is at most 7."""
 
     def decode(self, data: bytes) -> Decimal | None:
-        digits = data[::-1].hex()
+        digits = data[_HIGHEST_FIRST].hex()
         if digits.isdecimal() and digits < "8":
             return int(digits) * self._step
         if digits[1:].isdecimal():
@@ -231,7 +232,7 @@ class _Clock:
         )
 
     def _digits(self, data: bytes) -> str | None:
-        digits = data[::-1].hex()
+        digits = data[_HIGHEST_FIRST].hex()
         if digits.isdecimal():
             return digits if digits.strip("0") else None
         _require_absent(data)
@@ -286,7 +287,7 @@ class TimeOfDay(_Clock):
     """A time of day: hhmmss."""
 
     def decode(self, data: bytes) -> time | None:
-        digits = data[::-1].hex()
+        digits = data[_HIGHEST_FIRST].hex()
         if digits.isdecimal():
             return time.fromisoformat(self._time(digits))
         _require_absent(data)
@@ -309,7 +310,7 @@ class Written:
         self._layout = "".join("{}" if letter.isalpha() else letter for letter in picture)
 
     def decode(self, data: bytes) -> str | None:
-        digits = data[::-1].hex()
+        digits = data[_HIGHEST_FIRST].hex()
         if digits.isdecimal():
             return self._layout.format(*digits)
         _require_absent(data)

@@ -43,7 +43,7 @@ def values_of(reply: Frame, overrides: tuple[Row, ...] | None = None) -> list[It
     size = _READINGS.get(reply.control)
     if size is not None:
         data = reply.data
-        fields = _fields(data[:size], len(data) - size, overrides)
+        fields = _fields(data[:size], len(data), overrides)
         if fields is not None:
             return decode_placed(fields, data)
     data_id = data_id_of(reply)
@@ -56,12 +56,12 @@ def values_of(reply: Frame, overrides: tuple[Row, ...] | None = None) -> list[It
 def _fields(
     identifier: bytes, size: int, overrides: tuple[Row, ...] | None
 ) -> tuple[Placed, ...] | None:
-    """Return the fields of data of a length, where its identifier and length alone decide them."""
+    """Return the fields of a reading, where its identifier and size alone decide them."""
     version = Version.V2007 if len(identifier) == 4 else Version.V1997
     for found in find(version, int.from_bytes(identifier, "little"), overrides):
         if found.layout is None:
             return None
-        fields = found.layout.by_size.get(size)
+        fields = found.layout.by_size.get(size - len(identifier))
         if fields is not None:
             return at_places(fields, len(identifier))
     return None
