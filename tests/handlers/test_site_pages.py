@@ -282,13 +282,13 @@ async def test_hex_is_put_in_words(office: Office) -> None:
     request = "FE FE 68 61 01 00 00 00 00 68 11 04 33 33 34 33 14 16"
     status, body = await ann.json("POST", "/api/frames/decode", {"hex": request})
     assert status == 200
-    assert body["decoded"]["address"] == "000000000161"
-    assert body["decoded"]["data_id"] == "00010000"
+    assert body["items"][0]["address"] == "000000000161"
+    assert body["items"][0]["data_id"] == "00010000"
     page = await ann.post("/frames/decode", hex=request)
     assert "000000000161" in words_of(page)
     assert request in text_of(page)
     status, body = await ann.json("POST", "/api/frames/decode", {"hex": "01 02"})
-    assert "error" in body["decoded"]
+    assert "error" in body["items"][0]
     assert "not a frame" in words_of(await ann.post("/frames/decode", hex="0102"))
     for hostile in ("", "6", "zz", "<script>"):
         status, body = await ann.json("POST", "/api/frames/decode", {"hex": hostile})
