@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from station.collector.items import ITEM_BY_CODE, Item
@@ -16,7 +17,7 @@ from station.protocols.dlt645 import Version
 from station.protocols.dlt645.profile import PROFILE_IDS
 from station.store.objects.meters import Meter
 from station.store.objects.tasks import Task
-from station.units import day_minutes, day_start, local_day, moment_of, slot_of
+from station.units import MINUTE, day_minutes, day_start, local_day, moment_of, slot_of
 
 LIVE_WINDOW_MAX = timedelta(minutes=15)  # A value read later than this is not that moment's.
 FREEZE_DAYS_MAX = 62  # Daily freezes a 2007 meter keeps (digest dlt645.md section 10).
@@ -58,11 +59,6 @@ def has_item(meter: Meter, item: Item) -> bool:
     return item.id_2007 is not None
 
 
-def keeps_history(meter: Meter, item: Item, slot: int) -> bool:
-    """Tell whether the meter itself records this item at this slot of a day."""
-    return _in_profile(meter, item, slot) or _in_freeze(meter, item, slot)
-
-
 def ways(meter: Meter, item: Item, moment: datetime, *, period: timedelta, now: datetime,
          zone: ZoneInfo) -> tuple[Way, ...]:  # fmt: skip
     """Return how a point can still be had, best first; nothing if it is gone.
@@ -74,9 +70,11 @@ def ways(meter: Meter, item: Item, moment: datetime, *, period: timedelta, now: 
     day, slot = slot_of(moment, zone)
     found = []
     if now - moment >= RECORDING_TIME:
-        if _in_freeze(meter, item, slot) and (local_day(now, zone) - day).days < FREEZE_DAYS_MAX:
+        kept = (local_day(now, zone) - day).days < FREEZE_DAYS_MAX
+        if slot == 0 and kept and _freezes(meter, item):
             found.append(Way.FREEZE)
-        if _in_profile(meter, item, slot):
+        interval_min = meter.profile_interval_min
+        if interval_min and slot % interval_min == 0 and _records(meter, item):
             found.append(Way.PROFILE)
     if now - moment < min(period, LIVE_WINDOW_MAX):
         finer = period < timedelta(minutes=meter.profile_interval_min)
@@ -84,22 +82,14 @@ def ways(meter: Meter, item: Item, moment: datetime, *, period: timedelta, now: 
     return tuple(found)
 
 
-def _in_profile(meter: Meter, item: Item, slot: int) -> bool:
-    return (
-        meter.protocol == Version.V2007.value
-        and meter.profile_interval_min > 0
-        and slot % meter.profile_interval_min == 0
-        and item.id_2007 in PROFILE_IDS
-    )
+def _records(meter: Meter, item: Item) -> bool:
+    """Tell whether the item is in the meter's load profile, if it keeps one."""
+    return meter.protocol == Version.V2007.value and item.id_2007 in PROFILE_IDS
 
 
-def _in_freeze(meter: Meter, item: Item, slot: int) -> bool:
-    return (
-        meter.protocol == Version.V2007.value
-        and slot == 0
-        and item.kind == "register"
-        and item.code.startswith("energy_")
-    )
+def _freezes(meter: Meter, item: Item) -> bool:
+    """Tell whether the item is in the meter's daily freezes."""
+    return meter.protocol == Version.V2007.value and item.code.startswith("energy_")
 
 
 def day_slots(task: Task, day: date, zone: ZoneInfo) -> range:
@@ -125,25 +115,41 @@ def first_day(task: Task, now: datetime, zone: ZoneInfo) -> date:
 
 
 def expected_slots(task: Task, meter: Meter, item: Item, day: date, *, until: datetime,
-                   zone: ZoneInfo) -> list[int]:  # fmt: skip
+                   zone: ZoneInfo) -> tuple[int, ...]:  # fmt: skip
     """Return the slots of a day, up to a moment, at which the task expects the meter's item.
 
     What the meter records itself is expected for whole days; the rest only since both the task and
     the meter have been here.
     """
     if not has_item(meter, item):
-        return []
+        return ()
     midnight = day_start(day, zone)
     period = timedelta(minutes=task.period_min)
     known_since = max(task.created_at, meter.created_at) - min(period, LIVE_WINDOW_MAX)
-    last = (until - midnight) // timedelta(minutes=1)
-    first_live = -((midnight - known_since) // timedelta(minutes=1))
-    return [
+    recording = task.backfill_days > 0
+    return _expected(
+        day_slots(task, day, zone),
+        last=(until - midnight) // MINUTE,
+        first_live=max(0, -((midnight - known_since) // MINUTE)),
+        interval_min=meter.profile_interval_min if recording and _records(meter, item) else 0,
+        freezes=recording and _freezes(meter, item),
+    )
+
+
+@lru_cache(maxsize=4096)  # The meters of a site differ in few of these.
+def _expected(
+    slots: range, *, last: int, first_live: int, interval_min: int, freezes: bool
+) -> tuple[int, ...]:
+    return tuple(
         slot
-        for slot in day_slots(task, day, zone)
+        for slot in slots
         if slot <= last
-        and (slot >= first_live or (task.backfill_days and keeps_history(meter, item, slot)))
-    ]
+        and (
+            slot >= first_live
+            or (interval_min > 0 and slot % interval_min == 0)
+            or (freezes and slot == 0)
+        )
+    )
 
 
 def missing(task: Task, meter: Meter, days: Iterable[date], stored: StoredSlots, *,

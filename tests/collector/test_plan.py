@@ -115,7 +115,7 @@ def test_live_points_are_expected_only_since_task_and_meter_are_here() -> None:
     plain = meter(profile_interval_min=0, created_at=at(9, 7))
     slots = plan.expected_slots(task(), plain, ITEM_BY_CODE["power_total"], DAY, until=at(10),
                                 zone=ZONE)  # fmt: skip
-    assert slots == [9 * 60, 9 * 60 + 15, 9 * 60 + 30, 9 * 60 + 45, 600]
+    assert slots == (9 * 60, 9 * 60 + 15, 9 * 60 + 30, 9 * 60 + 45, 600)
     recorded = plan.expected_slots(task(), meter(created_at=at(9, 7)), ITEM_BY_CODE["power_total"],
                                    DAY, until=at(10), zone=ZONE)  # fmt: skip
     assert len(recorded) == 41
