@@ -6,6 +6,7 @@ minutes elapsed since that day began, so a day with a clock change simply has 13
 
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 UTC = timezone.utc
@@ -18,6 +19,7 @@ def utc_now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+@lru_cache(maxsize=1024)  # Plans ask for the same few days over and over.
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """Return the moment at which a local day begins."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
