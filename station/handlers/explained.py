@@ -73,18 +73,24 @@ class Field:
     is_between: bool  # It stands before or behind the frame.
 
     @property
-    def is_odd(self) -> bool:
-        """Whether to shade it, so that its neighbours stand out against it."""
-        return self.number % 2 == 1
+    def kinds(self) -> str:
+        """The classes of the field and its bytes; every second one is shaded against the others."""
+        said = (
+            ("is-odd", self.number % 2),
+            ("is-between", self.is_between),
+            ("is-fault", self.is_fault),
+        )
+        return "".join(f" {name}" for name, is_so in said if is_so)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A byte on the page, and the field that it is of."""
+    """A byte on the page: where it stands, the number of its field, and what kind that is of."""
 
     at: int
     hex: str
-    field: Field
+    field: int
+    kinds: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +152,8 @@ def cards_of(raw: bytes, items: Sequence[Item]) -> list[Card]:
             for span in item.spans
         )
         cells = [
-            Cell(at, digits[at], field)
-            for field in fields
+            Cell(at, digits[at], field.number, kinds)
+            for field, kinds in ((field, field.kinds) for field in fields)
             for at in range(field.span.start, field.span.end)
         ]
         rows = tuple(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from station.handlers.identity import requires
 from station.handlers.language import Language
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
-from station.handlers.templating import spaced_hex
+from station.handlers.templating import render, spaced_hex
 from station.protocols.describe import describe, summary
 from station.store.objects.frames import FrameRecord
 
@@ -194,7 +195,7 @@ class DecodeHandler(Handler):
 
     @requires(Permission.VIEW)
     async def get(self) -> None:
-        self._finish_parser(typed={"hex": ""})
+        self.finish_page("decode.html", typed={"hex": ""}, cards=[], examples=EXAMPLES)
 
     @requires(Permission.VIEW)
     async def post(self) -> None:
@@ -205,17 +206,19 @@ class DecodeHandler(Handler):
             self.refuse_form("decode.html", error, cards=[], examples=EXAMPLES)
             return
         # A long capture takes a good part of a second, in which the links are not to wait.
-        in_thread = asyncio.get_running_loop().run_in_executor
-        items = await in_thread(None, items_of, raw)
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, None)
+        items = await in_thread(items_of, raw)
         if self.wants_json:
-            told = await in_thread(None, lambda: [item.to_json(raw) for item in items])
+            told = await in_thread(lambda: [item.to_json(raw) for item in items])
             self.write_json(Explained(items=told))
             return
-        cards = await in_thread(None, cards_of, raw, items)
-        self._finish_parser(typed={"hex": body.hex}, cards=cards, size=len(raw))
-
-    def _finish_parser(self, **context: Any) -> None:
-        self.finish_page("decode.html", **{"cards": [], "examples": EXAMPLES, **context})
+        cards = await in_thread(cards_of, raw, items)
+        shown = {"cards": cards, "size": len(raw), "typed": {"hex": body.hex}, "examples": EXAMPLES}
+        context = {**self._page_context(), **shown}
+        environment = self.tools.environments[self.language.code]
+        page = await in_thread(render, environment, "decode.html", context)
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        self.write(page)
 
     def _bytes(self, text: str) -> bytes:
         try:
