@@ -1,6 +1,5 @@
 """What each person chooses for the pages: language and theme."""
 
-from dataclasses import replace
 from typing import Literal
 
 from pydantic import BaseModel
@@ -31,7 +30,7 @@ class LanguageHandler(Handler):
                 "language", choice.language, expires_days=COOKIE_DAYS, httponly=True, samesite="Lax"
             )
             if self.user is not None and self.user.language != choice.language:
-                await self.parts.database.users.save(replace(self.user, language=choice.language))
+                await self.parts.database.users.set_language(self.user.name, choice.language)
         self.done(choice, local_path(choice.next))
 
 

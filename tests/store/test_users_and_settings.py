@@ -40,6 +40,18 @@ async def test_new_password(database: Database) -> None:
         await database.users.set_password("nobody", "hash-2")
 
 
+async def test_new_language(database: Database) -> None:
+    await database.users.add(CLERK)
+    await asyncio.gather(  # Neither takes back what the other changed.
+        database.users.set_language("clerk", "en"), database.users.set_password("clerk", "hash-2")
+    )
+    changed = replace(CLERK, language="en", password_hash="hash-2")
+    assert await database.users.find("clerk") == changed
+    await database.users.set_language("clerk", "en")  # To what it is already: no error.
+    with pytest.raises(NotFound, match="there is no user nobody"):
+        await database.users.set_language("nobody", "en")
+
+
 def test_secrets_stay_out_of_logs() -> None:
     assert "hash-1" not in repr(CLERK)
     assert "token-hash" not in repr(LOGIN)

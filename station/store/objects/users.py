@@ -34,6 +34,11 @@ class Users(Objects[User]):
         if not await self._collection.update({"_id": name}, change):
             raise self._missing(name)
 
+    async def set_language(self, name: str, language: str) -> None:
+        """Replace a person's language. Raises NotFound."""
+        if not await self._collection.update({"_id": name}, {"$set": {"language": language}}):
+            raise self._missing(name)
+
     async def list(self) -> Many[User]:
         """Return everybody, by name."""
         return await self._all({})
