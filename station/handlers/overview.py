@@ -27,7 +27,7 @@ class TaskToday(BaseModel):
 
 
 class Overview(BaseModel):
-    """The state of the whole station."""
+    """The state of the whole station; meters that wait for a run under way are not silent."""
 
     day: date
     links_all: int
@@ -40,6 +40,7 @@ class Overview(BaseModel):
     offline: list[str]
     unknown: list[str]
     silent: list[str]
+    waiting: list[str]
     silent_expected: int
     runs: list[RunView]
 
@@ -66,6 +67,7 @@ class OverviewHandler(Handler):
             offline=[link.address for link in links if link.known and link.state == "offline"],
             unknown=[link.address for link in links if not link.known],
             silent=today.silent,
+            waiting=today.waiting,
             silent_expected=today.asked,
             runs=[run_view(run) for run in runs],
         )

@@ -1,5 +1,9 @@
 """How today stands: counted once for all pages that show it, as often as the counting allows.
 
+A meter without a reading today is *waiting* while a run of its task is under way over its link, and
+*silent* otherwise. One that a run of today has asked in vain is silent in any case: that run after
+run goes on asking it does not make it wait for its first turn.
+
 Counting walks through every meter and item. So what was counted may be shown again for a while:
 the longer it took, the longer.
 """
@@ -8,15 +12,20 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from station.collector.completeness import TaskCompleteness
 from station.collector.items import ITEM_BY_CODE
+from station.collector.outcome import Cause
+from station.collector.plan import targets_of
 from station.handlers.parts import Parts
-from station.units import local_day, utc_now
+from station.store.objects.meters import Meter
+from station.store.objects.runs import Run
+from station.units import day_start, local_day, utc_now
 
 AGE_MIN_S = 2.0  # On a small site a page that is loaded again soon may show the same.
 SHARE_MAX = 0.05  # Of one core for counting, however many pages are open.
+RUNS_LOOKED_AT = 20  # The latest; a meter that does not answer is in every run of its task.
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class DayCounts:
     readings: int
     asked: int
     silent: list[str]
+    waiting: list[str]
 
 
 class Today:
@@ -53,10 +63,37 @@ class Today:
     async def _count(self, day: date) -> DayCounts:
         database = self._parts.database
         tasks = await self._parts.completeness.of_day(day)
-        meters = [meter.address for meter in await database.meters.many(None)]
-        stored = await database.readings.count_by_day(meters, [*ITEM_BY_CODE], day, day)
+        meters = await database.meters.many(None)
+        addresses = [meter.address for meter in meters]
+        stored = await database.readings.count_by_day(addresses, [*ITEM_BY_CODE], day, day)
         asked, silent = silent_meters(tasks)
-        return DayCounts(day, tasks, sum(stored.values()), asked, silent)
+        waiting = set(silent).intersection(await self._under_way(tasks, meters, day))
+        return DayCounts(
+            day,
+            tasks,
+            sum(stored.values()),
+            asked,
+            [meter for meter in silent if meter not in waiting],
+            sorted(waiting),
+        )
+
+    async def _under_way(
+        self, tasks: Sequence[TaskCompleteness], meters: Sequence[Meter], day: date
+    ) -> set[str]:
+        """Return the meters that a run under way may still read for the first time today."""
+        parts = self._parts
+        active = {run.task_id for run in parts.scheduler.active_runs()}
+        if not active:
+            return set()
+        reached = [meter for meter in meters if parts.registry.find(meter.link) is not None]
+        found = {
+            meter.address
+            for each in tasks
+            if each.task.id in active
+            for meter in targets_of(each.task, reached)
+        }
+        runs, _ = await parts.database.runs.list(limit=RUNS_LOOKED_AT)
+        return found - asked_in_vain(runs, since=day_start(day, parts.config.site.zone_info))
 
 
 def silent_meters(tasks: Sequence[TaskCompleteness]) -> tuple[int, list[str]]:
@@ -69,3 +106,14 @@ def silent_meters(tasks: Sequence[TaskCompleteness]) -> tuple[int, list[str]]:
             stored[meter] = stored.get(meter, 0) + present
     asked = [meter for meter, wanted in expected.items() if wanted]
     return len(asked), sorted(meter for meter in asked if not stored[meter])
+
+
+def asked_in_vain(runs: Sequence[Run], since: datetime) -> set[str]:
+    """Return the meters that did not answer in these runs; a link that was down is not theirs."""
+    return {
+        failure.meter
+        for run in runs
+        if run.ended_at is not None and run.ended_at >= since
+        for failure in run.failures
+        if failure.cause != Cause.LINK_DOWN.value
+    }
