@@ -311,7 +311,7 @@ def _pieces(chance: Chance) -> bytes:
 
 
 def _blocks(chance: Chance) -> bytes:
-    """Return an answer to GET in blocks: some have a wrong number, any may be marked as the last."""
+    """Return an answer to GET in blocks: some numbers are wrong, any block may claim to be last."""
     frame = chance.choice([one for one in _OBJECT_FRAMES if one.apdu[:2] in _BLOCK_HEADS])
     content = _BLOCK_HEADS[frame.apdu[:2]] + frame.apdu[3:]
     wire = b""

@@ -5,9 +5,10 @@ a bad candidate the search goes on one byte further, because 68H and 16H occur i
 data.
 """
 
+from station.protocols.checksum import byte_sum
 from station.protocols.noise import Noise
 
-from .frame import END, FRAME_SIZE_MAX, HEADER_SIZE, OVERHEAD, PREAMBLE, START, Frame, FrameError
+from .frame import END, FRAME_SIZE_MAX, HEADER_SIZE, OVERHEAD, PREAMBLE, START, Frame
 
 _PREAMBLE_BYTE = PREAMBLE[0]
 
@@ -71,10 +72,10 @@ class Parser:
             return "incomplete frame" if self._expired else None
         if buffer[start + size - 1] != END:
             return "no end byte"
-        try:
-            return Frame.from_bytes(bytes(buffer[start : start + size]))
-        except FrameError as error:
-            return error.reason
+        raw = bytes(buffer[start : start + size])
+        if byte_sum(raw[:-2]) != raw[-2]:
+            return "wrong checksum"
+        return Frame.from_bytes(raw)
 
     def _preamble_size(self) -> int:
         """Return how many FEH the buffer begins with, as far as one frame's length."""

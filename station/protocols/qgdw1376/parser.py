@@ -5,6 +5,7 @@ candidate the search goes on one byte further, because its L may be wrong and sw
 Every byte that came in goes out again, in a frame or in a `Noise`.
 """
 
+from station.protocols.checksum import byte_sum
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376.frame import (
     END,
@@ -94,7 +95,7 @@ class Parser:
         self._given_up = True
 
     def _is_plausible(self, at: int) -> bool:
-        """Tell from a few bytes whether a frame may start here: most starts in noise are false."""
+        """Tell at little cost whether a frame may start here: most starts in noise are false."""
         buffer = self._buffer
         if at + HEADER_SIZE > len(buffer):
             return True
@@ -102,7 +103,13 @@ class Parser:
             return False
         size = ((buffer[at + 1] | buffer[at + 2] << 8) >> 2) + ENVELOPE_SIZE
         end = at + size
-        return size <= self._frame_size_max and (end > len(buffer) or buffer[end - 1] == END)
+        if size > self._frame_size_max:
+            return False
+        if end > len(buffer):
+            return True
+        if buffer[end - 1] != END:
+            return False
+        return byte_sum(buffer[at + HEADER_SIZE : end - 2]) == buffer[end - 2]
 
     def _frame_at(self, at: int) -> tuple[Frame | None, int]:
         """Return the frame that starts here, or None while it is not all there, and its size."""
