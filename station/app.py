@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import secrets
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -197,7 +199,8 @@ async def run_until_stopped(station: Station, ready: Callable[[], Awaitable[None
 async def add_user(config: Config, name: str, role: str, password: str) -> None:
     """Add a person who may log in, whether the station is running or not.
 
-    Raises InvalidValue for the name, the role or the password, Conflict when the name is taken.
+    Raises InvalidValue for the name, the role or the password, Conflict when the name is taken,
+    StartError when the database is not there, or not this user's to start.
     """
     if role not in people.ROLES:
         raise InvalidValue("role", f"there is no role {role!r}; choose {', '.join(people.ROLES)}")
@@ -208,6 +211,7 @@ async def add_user(config: Config, name: str, role: str, password: str) -> None:
     embedded = EmbeddedMongo(config.database.data, config.database.cache_mb)
     started = address is None and embedded.running_uri() is None
     if started:
+        _check_own(config.database.data)
         address = await embedded.start()
     try:
         uri = address or embedded.running_uri() or ""
@@ -219,3 +223,14 @@ async def add_user(config: Config, name: str, role: str, password: str) -> None:
     finally:
         if started:
             await embedded.stop()
+
+
+def _check_own(data: Path) -> None:
+    """Refuse to start a database that is not there yet, or that another user's station owns."""
+    if not data.is_dir():
+        raise StartError(
+            f"there is no database in {data}: start the station once before adding people; for the"
+            " service, set STATE_DIRECTORY to its folder"
+        )
+    if data.stat().st_uid != os.geteuid():
+        raise StartError(f"the database in {data} is another user's: start its station first")

@@ -130,7 +130,10 @@ def _checked_meter(meter: Meter) -> Meter:
     _within("point", meter.point, 1, 2040)  # pn, digest qgdw1376_1.md section 5.
     _within("port", meter.port, 1, 31)  # Digest qgdw1376_1.md section 9, F10.
     _within("tariffs", meter.tariffs, 1, 63)  # Digest dlt645.md section 8.1, 04000204.
-    return replace(meter, address=address, name=_name(meter.name), line=_line(meter.line))
+    line = _line(meter.line)
+    if _TERMINAL_ADDRESS.fullmatch(meter.link):
+        _forwardable("line", line)
+    return replace(meter, address=address, name=_name(meter.name), line=line)
 
 
 def _checked_task(task: Task) -> Task:
@@ -163,6 +166,14 @@ def _line(text: str) -> str:
         return LineSettings.parse(text).text
     except ValueError as error:
         raise InvalidValue("line", str(error)) from None
+
+
+def _forwardable(field: str, line: str) -> None:
+    """Check that a terminal can be told these settings of the line behind it."""
+    try:
+        LineSettings.parse(line).control_byte()
+    except ValueError as error:
+        raise InvalidValue(field, str(error)) from None
 
 
 def _matching(field: str, text: str, pattern: re.Pattern[str], shape: str) -> str:

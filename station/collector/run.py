@@ -95,8 +95,6 @@ class Runner:
     ) -> Run:
         """Read the work, round by round, and return the closed run."""
         ledger = Ledger(replace(run, due=sum(len(one.wants) for one in work)))
-        await self._until_stored(lambda: self._runs.start(ledger.run))
-        self._announce(ledger.run)
         reporter = tasks.spawn(self._report(ledger), name=f"ledger of run {run.id}")
         state: RunState = "cancelled"
         try:
@@ -113,7 +111,6 @@ class Runner:
     async def _work_link(
         self, work: Sequence[MeterWork], ledger: Ledger, priority: Priority, source: Source
     ) -> None:
-        """Read the meters of one link, round by round."""
         """Read the meters of one link, round by round; its failure does not end the others."""
         try:
             await self._work_rounds(work, ledger, priority, source)
@@ -179,19 +176,19 @@ class Runner:
                 attempt += 1
 
     async def _report(self, ledger: Ledger) -> None:
-        told = ledger.run
+        """Tell and enter how far the run is, from its beginning on."""
+        told = None
         while True:
+            if ledger.run is not told:
+                told = ledger.run
+                self._announce(told)
+                await self._until_stored(partial(self._runs.enter, told))
             await asyncio.sleep(LEDGER_PERIOD_S)
-            if ledger.run is told:
-                continue
-            told = ledger.run
-            self._announce(told)
-            await self._until_stored(partial(self._runs.update, told))
 
     async def _close(self, run: Run) -> None:
         self._announce(run)
         try:
-            await self._runs.update(run)
+            await self._runs.enter(run)
         except DatabaseDown as error:
             log.warning("%s; run %s is marked as interrupted at the next start", error, run.id)
 

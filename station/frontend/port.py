@@ -169,8 +169,9 @@ class PortThread:
     def _reason_text(self, error: Exception) -> str:
         if isinstance(error, termios.error):
             return f"the port does not take {self._line_text}: {error.args[-1]}"
-        if isinstance(error, OSError) and error.errno:
-            return os.strerror(error.errno)
+        for cause in (error, error.__context__):  # pyserial wraps what a socket said.
+            if isinstance(cause, OSError) and cause.errno:
+                return os.strerror(cause.errno)
         return str(error)
 
 

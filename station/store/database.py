@@ -14,7 +14,14 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from station.errors import DatabaseDown, StartError
-from station.store.driver import LOGIN_CODES, Collection, Document, Order, our_errors
+from station.store.driver import (
+    AUTHENTICATION_FAILED,
+    UNAUTHORIZED,
+    Collection,
+    Document,
+    Order,
+    our_errors,
+)
 from station.store.objects.channels import Channels
 from station.store.objects.frames import Frames
 from station.store.objects.links import Links
@@ -148,8 +155,10 @@ def _client(uri: str, timeout_s: float) -> "AsyncIOMotorClient[Document]":
 def _reason(error: BaseException) -> str:
     """Return what went wrong in few words; the driver's own may go on for a page."""
     error = error.__cause__ or error
-    if isinstance(error, OperationFailure) and error.code in LOGIN_CODES:
+    if isinstance(error, OperationFailure) and error.code == AUTHENTICATION_FAILED:
         return "user or password is not right"
+    if isinstance(error, OperationFailure) and error.code == UNAUTHORIZED:
+        return "the user may not do what is needed: give it the roles readWrite and dbAdmin"
     if isinstance(error, ServerSelectionTimeoutError):
         return f"no answer ({str(error).split(' (configured', 1)[0]})"
     return f"{type(error).__name__}: {error}"

@@ -22,7 +22,8 @@ Order = list[tuple[str, int]]
 Result = TypeVar("Result")
 
 # Codes of the server.
-LOGIN_CODES = frozenset({13, 18})  # Unauthorized, authentication failed.
+UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18
 DOWN_CODES = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})  # Stopping, not primary.
 
 # The server's word for "nothing was written, try again": mostly another writer came first.
@@ -38,7 +39,7 @@ def our_errors() -> Iterator[None]:
         yield
     except PyMongoError as error:
         code = error.code if isinstance(error, OperationFailure) else None
-        if code in LOGIN_CODES:
+        if code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
             raise DatabaseDown("the database does not let the station in any more") from error
         if code in DOWN_CODES or _is_down(error):
             raise DatabaseDown(f"the database does not answer: {type(error).__name__}") from error

@@ -93,7 +93,7 @@ async def test_a_run_is_cancelled_and_one_that_a_crash_left_is_interrupted(colle
         collecting.scheduler.cancel(started.id)
 
     left = Run("left", "task-1", "Curve", utc_now(), utc_now(), station="test")
-    await collecting.database.runs.start(left)
+    await collecting.database.runs.enter(left)
     await collecting.scheduler.start()
     assert (await collecting.database.runs.get("left")).state == "interrupted"
 

@@ -69,7 +69,7 @@ async def test_who_waits_for_a_run_under_way_is_not_silent(
         assert (view["waiting"], view["silent"]) == (waiting, silent)
         assert ("meters wait for their first reading today" in page) == bool(waiting)
     ended = run("1", state="finished", ended_at=NOW, failures=(failed(DEAD),))
-    await database.runs.start(ended)
+    await database.runs.enter(ended)
     view, page = await overview(database, site, "1")
     assert (view["waiting"], view["silent"]) == ([NEW], [DEAD, FAR])
     assert f"1 meter waits for its first reading today {NEW}" in page

@@ -58,10 +58,10 @@ async def test_tasks(database: Database) -> None:
 
 async def test_a_run_from_start_to_end(database: Database) -> None:
     begun = run()
-    await database.runs.start(begun)
+    await database.runs.enter(begun)
     assert await database.runs.get(begun.id) == begun
-    with pytest.raises(Conflict):
-        await database.runs.start(begun)
+    await database.runs.enter(begun)
+    assert await database.runs.list() == ([begun], 1)
     ended = replace(
         begun,
         kind="gap",
@@ -75,18 +75,22 @@ async def test_a_run_from_start_to_end(database: Database) -> None:
         causes={"timeout": 1, "a.b": 2},
         failures=(FAILURE,),
     )
-    await database.runs.update(ended)
+    await database.runs.enter(ended)
+    assert await database.runs.get(begun.id) == ended
+    await database.runs.enter(replace(begun, done=50))  # It comes late.
     assert await database.runs.get(begun.id) == ended
 
 
-async def test_run_that_was_never_started(database: Database) -> None:
-    with pytest.raises(NotFound, match="there is no run"):
-        await database.runs.update(run())
+async def test_a_run_that_ends_before_it_was_entered(database: Database) -> None:
+    ended = run(state="cancelled", ended_at=NOW + HOUR)
+    await database.runs.enter(ended)
+    await database.runs.enter(run())
+    assert await database.runs.get(ended.id) == ended
 
 
 async def test_failures_are_bounded(database: Database) -> None:
     begun = run(failures=(FAILURE,) * (FAILURES_MAX + 1))
-    await database.runs.start(begun)
+    await database.runs.enter(begun)
     assert (await database.runs.get(begun.id)).failures == (FAILURE,) * FAILURES_MAX
 
 
@@ -94,7 +98,7 @@ async def test_runs_that_a_dead_station_left(database: Database) -> None:
     left, elsewhere = run(), run(station="station-2")
     finished = run(state="finished", ended_at=NOW)
     for each in (left, elsewhere, finished):
-        await database.runs.start(each)
+        await database.runs.enter(each)
     assert await database.runs.interrupt_running("station-1", NOW + HOUR) == 1
     assert await database.runs.get(left.id) == replace(
         left, state="interrupted", ended_at=NOW + HOUR
@@ -107,6 +111,6 @@ async def test_last_run_comes_first(database: Database) -> None:
     runs = [run(started_at=NOW + n * HOUR) for n in range(3)]
     other = replace(run(started_at=NOW + 9 * HOUR), task_id="other")
     for each in (runs[1], runs[0], other, runs[2]):
-        await database.runs.start(each)
+        await database.runs.enter(each)
     assert await database.runs.list() == ([other, *runs[::-1]], 4)
     assert await database.runs.list(task_id=TASK.id, skip=1, limit=1) == ([runs[1]], 3)

@@ -72,8 +72,8 @@ def test_two_stations_do_not_share_a_data_folder(station: StationProcess) -> Non
 
 
 def test_people_are_added_while_it_runs_and_while_it_does_not(station: StationProcess) -> None:
-    def add(name: str, password: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "station", "user", "add", name, "--role", "technician"]
+    def add(name: str, password: str, role: str = "technician") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "station", "user", "add", name, "--role", role]
         return subprocess.run(
             [*command, "--config", str(station.config)],
             input=f"{password}\n", capture_output=True, text=True, timeout=60, check=False,
@@ -85,7 +85,23 @@ def test_people_are_added_while_it_runs_and_while_it_does_not(station: StationPr
     again = add("tech.1", "a long password")
     assert (again.returncode, last_line(again)) == (1, "station: user tech.1 exists already")
     assert "8 to 200 characters" in last_line(add("tech.2", "short"))
+    assert "there is no role 'king'; choose administrator" in last_line(
+        add("x", "12345678", "king")
+    )
     station.stop()
     assert add("tech.2", "a long password").returncode == 0
     station.start()
     assert station.call("/api/login", {**login, "username": "tech.2"})["token"]
+
+
+def test_people_are_not_added_to_a_database_that_is_not_there(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("station: a\n")
+    command = [sys.executable, "-m", "station", "user", "add", "tech", "--role", "technician"]
+    ended = subprocess.run(
+        [*command, "--config", str(config)],
+        input="a long password\n", capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert f"there is no database in {tmp_path}/data" in last_line(ended)
+    assert not (tmp_path / "data").exists()

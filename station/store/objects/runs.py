@@ -1,9 +1,12 @@
 """The ledger of runs: what was due, what was done, and why the rest was not."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from pymongo.errors import DuplicateKeyError
 
 from station.store.driver import Document
 from station.store.objects.base import Objects, Page
@@ -57,13 +60,14 @@ class Runs(Objects[Run]):
     key = "id"
     word = "run"
 
-    async def start(self, run: Run) -> None:
-        """Enter a new run. Raises Conflict when its id is taken."""
-        await self.add(run)
+    async def enter(self, run: Run) -> None:
+        """Enter how far a run has come; one that has ended stays as it ended.
 
-    async def update(self, run: Run) -> None:
-        """Enter how far a run has come. Raises NotFound."""
-        await self.save(run)
+        Entering the same twice, or late, changes nothing.
+        """
+        under_way = {"_id": run.id, "state": "running"}
+        with contextlib.suppress(DuplicateKeyError):  # It is there and has ended.
+            await self._collection.replace(under_way, self._to_document(run), upsert=True)
 
     async def interrupt_running(self, station: str, at: datetime) -> int:
         """Mark what this station left running as interrupted and return how many that were."""
