@@ -573,7 +573,7 @@ def test_what_the_administrator_is_told(walk: Walk, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("STATE_DIRECTORY", str(state))  # As the service manager does.
     for block in walk.carry_out(Document("administrator", "en").blocks):
         if "user add" in block.text:
-            login = {"username": "li.wei", "password": PASSWORD}
+            login = {"username": "technician-1", "password": PASSWORD}
             assert walk.station.call("/api/login", login)["token"]
             assert walk.station.call("/api/terminals")["total"] == 0
         if "/var/backups/station-1\n" in block.text:
