@@ -15,11 +15,13 @@ from station.protocols.describe import describe, find_frame
 from station.protocols.dlt645 import Version, functions, profile, requests
 from station.protocols.dlt698 import frame as dlt698
 from station.protocols.dlt698.apdu import decode_apdu
+from station.protocols.dlt698.axdr import write_length
 from station.protocols.dlt698.data import Data, DataType
 from station.protocols.dlt698.envelope import RecordResult
 from station.protocols.dlt698.get import GetResponseRecord
 from station.protocols.dlt698.identifiers import Oad, Road
 from station.protocols.explain import DEPTH_MAX, Span, explain, explain_frame
+from station.protocols.explain.apdus import WRAPPERS_MAX
 from station.protocols.line import LineSettings
 from station.protocols.qgdw1376.forward import forward_answer, forward_request
 from station.protocols.qgdw1376.frame import Address, Frame
@@ -317,6 +319,17 @@ def test_frames_in_frames_end_somewhere():
     assert [span.name.en for span in spans].count("content") == 1
 
 
+@pytest.mark.parametrize("wrappers", [1, 3, 4, 1000])
+def test_apdus_in_apdus_end_somewhere(wrappers):
+    apdu = bytes.fromhex("0501010010020000")
+    for _ in range(wrappers):
+        apdu = b"\x10\x00" + write_length(len(apdu)) + apdu + b"\x01\x00"
+    spans = check(dlt698.Frame(0x43, dlt698.ServerAddress("01"), 0, apdu).to_bytes())
+    services = [span.words.en for span in spans if span.name.en == "service"]
+    expected = ["SECURITY-Request"] * min(wrappers, WRAPPERS_MAX + 1)
+    assert services == expected + ["GET-Request"] * (wrappers <= WRAPPERS_MAX)
+
+
 def test_unit_of_unknown_layout_is_one_span():
     raw = Frame(0x88, Address("0200", 1), 0x0C, 0x60, bytes.fromhex("0000026401020304")).to_bytes()
     (found,) = [span for span in check(raw) if span.name.en == "not decoded"]
@@ -401,6 +414,13 @@ def test_values_of_a_store_in_a_record():
         "double-long-unsigned",
     )
     assert named(raw, "Forward active energy, record 1") == ("", "no value")
+
+
+def test_port_that_did_not_answer():
+    apdu = bytes.fromhex("890704F2010201" + "0021" + "0000")
+    raw = dlt698.Frame(0xC3, dlt698.ServerAddress("01"), 0, apdu).to_bytes()
+    assert named(raw, "reply: kind") == ("0", "error (DAR)")
+    assert named(raw, "reply") == ("33", "request timed out")
 
 
 def test_password_of_an_association_is_not_shown():

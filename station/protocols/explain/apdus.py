@@ -26,6 +26,7 @@ from station.protocols.dlt698.axdr import (
     Choice,
     Codec,
     Maybe,
+    Octets,
     Reader,
     SequenceOf,
     Wire,
@@ -63,6 +64,8 @@ from station.protocols.dlt698.values import HIDDEN, parts_of, plain, units_of, v
 from station.protocols.explain.object_names import FIELD_NAMES, KIND_NAMES
 from station.protocols.explain.spans import Spans, joined
 from station.words import Text
+
+WRAPPERS_MAX = 3  # A wrapped APDU in a wrapped APDU in a wrapped APDU: more are nobody's.
 
 _SERVICE = Text("service", "服务类型")
 _CHOICE = Text("kind of service", "服务数据类型")
@@ -118,17 +121,18 @@ class Place(NamedTuple):
     name: Text
 
 
-def explain_apdu(raw: bytes, spans: Spans) -> None:
-    """Explain each byte of an APDU."""
-    _Apdu(raw, spans).explain()
+def explain_apdu(raw: bytes, spans: Spans, wrappers: int = 0) -> None:
+    """Explain each byte of an APDU that lies in so many others."""
+    _Apdu(raw, spans, wrappers).explain()
 
 
 class _Apdu:
     """One APDU: a reader goes ahead, and what it has read is explained."""
 
-    def __init__(self, raw: bytes, spans: Spans) -> None:
+    def __init__(self, raw: bytes, spans: Spans, wrappers: int) -> None:
         self._reader = Reader(raw)
         self._spans = spans
+        self._wrappers = wrappers
         self._explained = 0
         self._oad: Oad | None = None  # The last object or method that was named.
         self._omd: Omd | None = None
@@ -177,7 +181,7 @@ class _Apdu:
             self._explain_choice(codec, place)
         elif _is_divided(codec):
             self._explain_fields(codec)
-        elif (place.wire, place.field) in _FRAMES_INSIDE:
+        elif isinstance(codec, Octets) and (place.wire, place.field) in _FRAMES_INSIDE:
             self._explain_frame_inside(place.name)
         elif (place.wire, place.field) == (Plain, "apdu"):
             self._explain_apdu_inside(place.name)
@@ -217,7 +221,11 @@ class _Apdu:
 
     def _explain_apdu_inside(self, name: Text) -> None:
         size = self._explain_length(name)
-        _Apdu(self._reader.take(size), self._spans).explain()
+        apdu = self._reader.take(size)
+        if self._wrappers == WRAPPERS_MAX:
+            self._take(name, apdu.hex(" ").upper())
+            return
+        explain_apdu(apdu, self._spans, self._wrappers + 1)
         self._explained = self._reader.at
 
     def _explain_length(self, name: Text) -> int:
