@@ -5,6 +5,7 @@ const ROW_SIZE = 8; // Bytes in a row of the page; a wide screen shows two rows 
 const EDGE = 8; // Pixels that stay free around what is brought into view.
 
 const lit = new Set(); // Elements that are lit now.
+let told = null; // Where the lit field is told once more, below its bytes.
 let held = null; // The field that stays lit.
 
 function fieldOf(element) {
@@ -20,6 +21,8 @@ function bytesOf(field) {
 function light(field) {
   for (const element of lit) element.classList.remove("is-lit", "is-first", "is-last");
   lit.clear();
+  told?.replaceChildren();
+  told = null;
   if (!field) return;
   const bytes = bytesOf(field);
   for (const element of [field, ...bytes]) {
@@ -28,14 +31,18 @@ function light(field) {
   }
   bytes[0].classList.add("is-first");
   bytes.at(-1).classList.add("is-last");
+  told = field.closest("[data-parse]").querySelector(".byte-told");
+  told.replaceChildren(...[...field.children].slice(1).map((part) => part.cloneNode(true)));
 }
 
 // Moves only what lies in the frame that scrolls by itself: the page stays still under the pointer.
+// Should the field lie below the window, what it says stands below the bytes as well.
 function showInside(element) {
   const frame = element.closest(".bytes, .spans");
   const [outer, inner] = [frame.getBoundingClientRect(), element.getBoundingClientRect()];
   if (inner.top < outer.top) frame.scrollTop += inner.top - outer.top - EDGE;
-  else if (inner.bottom > outer.bottom) frame.scrollTop += inner.bottom - outer.bottom + EDGE;
+  const bottom = Math.min(outer.bottom, innerHeight);
+  if (inner.bottom > bottom) frame.scrollTop += inner.bottom - bottom + EDGE;
 }
 
 function show(from) {
