@@ -92,14 +92,13 @@ def _sequence_view(frame: Frame) -> dict[str, Any]:
 def _unit_view(frame: Frame, unit: DataUnit) -> dict[str, Any]:
     function = find_function(frame.afn, unit.fn)
     name = UNKNOWN_FN if function is None else function.name
-    fields = layout_of(frame.afn, unit.fn, up=frame.from_terminal).rows(values_of(frame, unit))
+    layout = layout_of(frame.afn, unit.fn, up=frame.from_terminal)
     return {
         "pn": unit.pn,
         "fn": unit.fn,
         "name": name.en,
         "name_zh": name.zh,
-        "fields": fields,
-        "values": fields,  # The pages still ask for them by this name.
+        "fields": layout.rows(values_of(frame, unit)),
         "data": unit.data.hex().upper(),
     }
 
