@@ -254,6 +254,7 @@ def test_long_answer_without_end_is_given_up() -> None:
         (V2007, 0xC3, "0001", ["error bit 8"]),
         (V2007, 0xDC, "0200", ["error bit 1"]),  # A later profile; the bits have no names here.
         (V2007, 0xD1, "", []),
+        (V2007, 0xD1, "FF" * 255, []),  # No error word is that long.
         (V2007, 0x91, "02", []),
     ],
 )

@@ -37,10 +37,12 @@ SECURITY_ERROR_BITS = (
     Text("amount above the hoarding limit", "购电超囤积"),
 )
 
+_WORD_SIZE_MAX = 4  # The standard's have one byte or two; nothing longer can be one.
+
 
 def error_words(version: Version, frame: Frame) -> tuple[Text, ...]:
     """Return the set bits of a refusal in words, lowest first; none unless it is a refusal."""
-    if not frame.is_error:
+    if not frame.is_error or len(frame.data) > _WORD_SIZE_MAX:
         return ()
     word = int.from_bytes(frame.data, "little")
     table = _table(version, frame)
