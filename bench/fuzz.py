@@ -20,7 +20,6 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=INPUTS)
     parser.add_argument("--first", type=int, default=0, help="the number of the first input")
-    parser.add_argument("--seconds", type=float, help="begin no further inputs after so long")
+    parser.add_argument("--seconds", type=float, help="stop after so long")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--guided", action="store_true", help="by coverage, with atheris")
     options = parser.parse_args()
@@ -75,10 +74,13 @@ class Tally:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     began = time.monotonic()
     total = Tally()
+    end = options.first + options.inputs
+    chunks = [(start, min(start + CHUNK, end)) for start in range(options.first, end, CHUNK)]
     with multiprocessing.Pool(options.processes) as pool:
-        chunks = chunks_of(options.first, options.inputs, began, options.seconds)
         for tally in pool.imap_unordered(examine_chunk, chunks):
             total.add(tally)
+            if options.seconds is not None and time.monotonic() - began > options.seconds:
+                break
     seconds = time.monotonic() - began
     rate = total.inputs / seconds
     print(f"{total.inputs:,} inputs in {seconds:.0f} s, {rate:,.0f} inputs/s")
@@ -97,19 +99,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def chunks_of(
-    first: int, inputs: int, began: float, seconds: float | None
-) -> Iterator[tuple[int, int]]:
-    for start in range(first, first + inputs, CHUNK):
-        if seconds is not None and time.monotonic() - began > seconds:
-            return
-        yield start, min(CHUNK, first + inputs - start)
-
-
 def examine_chunk(chunk: tuple[int, int]) -> Tally:
-    start, size = chunk
     tally = Tally()
-    for number in range(start, start + size):
+    for number in range(*chunk):
         data = input_of(number)
         began = time.process_time()
         try:
