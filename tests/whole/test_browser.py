@@ -27,6 +27,8 @@ FLAGS = (
 PAGES = {"overview": "/", "links": "/links", "meter": f"/meters/{METER}", "task-form": "/tasks/new",
          "frames": "/frames", "runs": "/runs"}  # fmt: skip
 
+FRAME = "FE FE FE FE 68 61 01 00 00 00 00 68 91 08 33 33 34 33 59 33 33 33 8A 16"  # V-003: 0.26 kWh
+
 pytestmark = pytest.mark.browser
 
 
@@ -115,6 +117,27 @@ def completeness(station: StationProcess) -> float:
     """Return the share of today's points that are stored."""
     today = station.call("/api/overview")
     return today["stored"] / max(today["expected"], 1)
+
+
+def explain(page: Page, name: str) -> None:
+    """Have a pasted frame explained: a field lights its bytes, and a byte its field."""
+    go(page, "/frames/decode")
+    page.fill("textarea[name=hex]", FRAME)
+    page.click("form.parser-form button.btn-primary")
+    field = page.locator("button.span", has_text="0.26")
+    field.hover()
+    expect(page.locator("button.byte.is-lit")).to_have_text(["59", "33", "33", "33"])
+    shoot(page, name)
+    page.locator("button.byte", has_text="8A").focus()
+    expect(page.locator("button.span.is-lit")).to_contain_text("8A")
+    expect(page.locator("button.byte.is-lit")).to_have_count(1)
+
+
+def test_every_byte_of_a_pasted_frame_is_explained(
+    station: StationProcess, open_page: Callable[..., Page]
+) -> None:
+    explain(open_page(station, "en-US", DESKTOP), "parser-en")
+    explain(open_page(station, "zh-CN", DESKTOP), "parser-zh")
 
 
 @pytest.mark.timeout(300)
