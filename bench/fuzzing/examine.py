@@ -20,11 +20,11 @@ from station.protocols.dlt698 import requests as object_requests
 from station.protocols.dlt698.apdu import decode_apdu
 from station.protocols.dlt698.envelope import Apdu
 from station.protocols.dlt698.frame import Frame as ObjectFrame
-from station.protocols.dlt698.frame import FrameError
 from station.protocols.dlt698.get import GetResponseNext
 from station.protocols.dlt698.parser import Parser as ObjectParser
 from station.protocols.dlt698.segments import Joiner
 from station.protocols.explain import explain
+from station.protocols.faults import FrameError
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376 import forward
 from station.protocols.qgdw1376 import link as terminal_link
@@ -45,7 +45,7 @@ def examine(data: bytes) -> list[detect.AnyFrame]:
     """Return the frames in these bytes, examined. Raises whatever goes wrong."""
     frames: dict[detect.AnyFrame, None] = {}
     for parser, end in (
-        (meters := dlt645.Parser(), meters.expire),
+        (meters := dlt645.Parser(), meters.give_up),
         (terminals := TerminalParser(), terminals.give_up),
         (objects := ObjectParser(), objects.give_up),
         (anything := detect.Parser([REGISTRATION], accept_2005=True), anything.give_up),

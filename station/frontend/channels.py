@@ -189,7 +189,7 @@ class ChannelLink:
     def end_of_bytes(self) -> None:
         """Nothing more belongs to what came so far: take it as noise, and frames inside it."""
         self._stop_pause()
-        self._parser.expire()
+        self._parser.give_up()
         if self._entry is not None:
             self._take_events(self._entry)
         self._record_noise()

@@ -143,7 +143,7 @@ class _Question:
     def _meter_answer(self, inner: bytes, at: datetime) -> Answer:
         parser = Parser()
         parser.receive_data(inner)
-        parser.expire()
+        parser.give_up()
         fault = None
         while (event := parser.next_event()) is not None:
             if isinstance(event, Noise):

@@ -5,17 +5,16 @@ from typing import Any
 
 from station.protocols import dlt645
 from station.protocols.detect import (
-    FRAME_ERRORS,
     NO_START,
     AnyFrame,
     Broken,
-    FrameError,
     Registration,
     events_of,
 )
 from station.protocols.dlt645.describe import describe as describe_meter_frame
 from station.protocols.dlt698 import frame as dlt698
 from station.protocols.dlt698.describe import describe as describe_object_frame
+from station.protocols.faults import FrameError
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376 import frame as qgdw1376
 from station.protocols.qgdw1376.describe import describe as describe_terminal_frame
@@ -127,7 +126,7 @@ def _error_of_its_length(rest: bytes) -> FrameError | None:
         if size == len(rest):
             try:
                 read(rest)
-            except FRAME_ERRORS as error:
+            except FrameError as error:
                 return error
     return None
 

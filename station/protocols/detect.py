@@ -25,13 +25,12 @@ from typing import NamedTuple
 from station.protocols import dlt645
 from station.protocols.dlt645 import frame as meter_frame
 from station.protocols.dlt698 import frame as object_frame
+from station.protocols.faults import FrameError
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376 import frame as terminal_frame
 from station.protocols.qgdw1376.parser import FRAME_SIZE_MAX
 
 AnyFrame = dlt645.Frame | terminal_frame.Frame | object_frame.Frame
-FrameError = dlt645.FrameError | terminal_frame.FrameError | object_frame.FrameError
-FRAME_ERRORS = (dlt645.FrameError, terminal_frame.FrameError, object_frame.FrameError)
 
 NO_START = "no start of a frame"
 
@@ -190,7 +189,7 @@ class Parser:
                     continue
                 try:
                     return kind.read(buffer[at : at + size]), at + size
-                except FRAME_ERRORS as error:
+                except FrameError as error:
                     faults.append(Fault(error.reason, error.offset, at + size, kind.is_carrier))
             elif not self._given_up:
                 waiting = True

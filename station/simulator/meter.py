@@ -55,6 +55,8 @@ class Meter:
             return self._read_following(request)
         if request.function == functions.READ_ADDRESS:
             return self._accept(request, bcd.from_text(self._site.address))
+        if request.function == functions.WRITE_ADDRESS:
+            return None  # Who will not take another address says nothing (digest 2.1).
         if functions.find_function(Version.V2007, request.function) is None:
             return None
         return self._refuse(request, NOT_AUTHORISED)

@@ -51,7 +51,7 @@ def events_of(chunks: Iterator[bytes], *, expire: bool = False) -> list[Frame | 
         while event := parser.next_event():
             events.append(event)
     if expire:
-        parser.expire()
+        parser.give_up()
         while event := parser.next_event():
             events.append(event)
         assert raw_of(events) == fed
@@ -156,7 +156,7 @@ def test_frame_inside_a_false_beginning_comes_out_when_the_line_is_quiet() -> No
     parser = Parser()
     parser.receive_data(false_beginning + good.to_bytes())
     assert parser.next_event() is None
-    parser.expire()
+    parser.give_up()
     assert parser.next_event() == Noise(false_beginning, "incomplete frame")
     assert parser.next_event() == good
     assert parser.next_event() is None

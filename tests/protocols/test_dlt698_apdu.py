@@ -10,10 +10,10 @@ from station.protocols.dlt698.apdu import SERVICES, decode_apdu, piid_of, servic
 from station.protocols.dlt698.dar import Dar
 from station.protocols.dlt698.data import Data, DataType
 from station.protocols.dlt698.envelope import AttributeResult, RecordResult
-from station.protocols.dlt698.errors import FrameError
 from station.protocols.dlt698.frame import Frame
 from station.protocols.dlt698.get import GetRequestNormal, GetResponseNormal
 from station.protocols.dlt698.identifiers import Oad
+from station.protocols.faults import FrameError
 
 WHOLE = [entry for entry in FRAMES if not entry["decoded"]["split"]]
 RAW = {entry["id"]: Frame.from_bytes(wire(entry)).apdu for entry in WHOLE}

@@ -11,9 +11,9 @@ from strategies698 import ANY
 from station.protocols.dlt698.axdr import Reader, codec_of, write_length
 from station.protocols.dlt698.dar import RETRY, SUCCESS, WORDS, Dar
 from station.protocols.dlt698.data import BitString, Data, DataType
-from station.protocols.dlt698.errors import FrameError
 from station.protocols.dlt698.identifiers import Comdcb, Oad, Omd, Tsa
 from station.protocols.dlt698.moments import Date, DateTime, DateTimeS, Time
+from station.protocols.faults import FrameError
 from station.protocols.line import LineSettings
 
 

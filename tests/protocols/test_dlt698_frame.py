@@ -5,7 +5,6 @@ from hypothesis import given
 from strategies698 import ADDRESSES, frames
 from vectors698 import BAD_FRAMES, FRAMES, of_id, wire, wire_of
 
-from station.protocols.dlt698.errors import FrameError
 from station.protocols.dlt698.frame import (
     FRAME_SIZE_MAX,
     LINK_MANAGEMENT,
@@ -15,6 +14,7 @@ from station.protocols.dlt698.frame import (
     checksum,
 )
 from station.protocols.dlt698.identifiers import BROADCAST, GROUP, SINGLE, WILDCARD, Tsa
+from station.protocols.faults import FrameError
 
 HEARTBEAT = wire_of("link-heartbeat-300s")
 SCRAMBLED = wire_of("scrambled-get-clock")

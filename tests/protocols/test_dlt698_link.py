@@ -12,7 +12,6 @@ from vectors698 import FRAMES, of_id, wire, wire_of
 from station.protocols.dlt698 import link
 from station.protocols.dlt698.apdu import decode_apdu
 from station.protocols.dlt698.association import NO_CAPACITY, LinkRequest, LinkResponse
-from station.protocols.dlt698.errors import FrameError
 from station.protocols.dlt698.frame import SCRAMBLED, Frame, ServerAddress
 from station.protocols.dlt698.identifiers import Oad, Sid
 from station.protocols.dlt698.link import LinkFunction
@@ -29,6 +28,7 @@ from station.protocols.dlt698.security import (
     SecurityRequest,
     SecurityResponse,
 )
+from station.protocols.faults import FrameError
 
 local = datetime.fromisoformat
 

@@ -21,6 +21,7 @@ from station.protocols.dlt698 import link as object_link
 from station.protocols.dlt698.apdu import decode_apdu, piid_of
 from station.protocols.dlt698.parser import Parser as ObjectParser
 from station.protocols.explain import explain
+from station.protocols.faults import FrameError
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376 import forward, link
 from station.protocols.qgdw1376 import frame as qgdw1376
@@ -91,7 +92,7 @@ STREAMS = st.lists(
 ).map(b"".join)
 
 PARSERS = {
-    "dlt645": (dlt645.Parser, dlt645.Parser.expire),
+    "dlt645": (dlt645.Parser, dlt645.Parser.give_up),
     "qgdw1376": (TerminalParser, TerminalParser.give_up),
     "dlt698": (ObjectParser, ObjectParser.give_up),
     "detect": (lambda: detect.Parser(REGISTRATIONS, accept_2005=True), detect.Parser.give_up),
@@ -215,7 +216,7 @@ def test_functions_for_frames_of_objects_take_any(frame):
 @given(STREAMS)
 def test_exact_decoders_raise_nothing_but_frame_errors(raw):
     for decode in (dlt645.Frame, qgdw1376.Frame, dlt698.Frame):
-        error = refusal(detect.FRAME_ERRORS, decode.from_bytes, raw)
+        error = refusal(FrameError, decode.from_bytes, raw)
         if error is None:
             assert decode.from_bytes(raw).to_bytes() == raw
         else:

@@ -1,8 +1,10 @@
 """DL/T 645-2007 and DL/T 645-1997: frames, requests and what the data of an answer means."""
 
+from station.protocols.faults import FrameError
+
 from .errors import error_words
 from .following import LongAnswer
-from .frame import BROADCAST, PREAMBLE, WILDCARD, Frame, FrameError, Version
+from .frame import BROADCAST, PREAMBLE, WILDCARD, Frame, Version
 from .functions import data_id_of, version_of
 from .items import ItemValue, decode, encode, values_of
 from .parser import Parser

@@ -12,6 +12,7 @@ from enum import Enum
 from zlib import adler32
 
 from station.protocols.checksum import SUMMED_AT_ONCE, byte_sum
+from station.protocols.faults import FrameError
 
 START = 0x68
 END = 0x16
@@ -40,15 +41,6 @@ class Version(Enum):
 
     V2007 = "dlt645-2007"
     V1997 = "dlt645-1997"
-
-
-class FrameError(ValueError):
-    """Bytes that are not one whole frame: `reason`, and the `offset` of the byte at fault."""
-
-    def __init__(self, reason: str, offset: int) -> None:
-        super().__init__(f"{reason} at offset {offset}")
-        self.reason = reason
-        self.offset = offset
 
 
 def _fault(raw: bytes) -> FrameError:

@@ -30,9 +30,9 @@ TABLE_2007 = Table(
 
 _KEPT = 4096  # Identifiers kept looked up: a meter park asks for the same few hundred.
 
-# The size of the identifier in answers that hold nothing but it and values, by control code.
+# Where the identifier stands in answers that hold nothing but it and values, by control code.
 _READINGS = {
-    function | FROM_METER | more: size
+    function | FROM_METER | more: slice(size)
     for function, size in ((READ, 4), (READ_1997, 2), (READ_FOLLOWING_1997, 2))
     for more in (0, MORE)
 }
@@ -40,10 +40,10 @@ _READINGS = {
 
 def values_of(reply: Frame, overrides: tuple[Row, ...] | None = None) -> list[ItemValue]:
     """Return the values in a meter's answer; none in a refusal or an answer without identifier."""
-    size = _READINGS.get(reply.control)
-    if size is not None:
+    place = _READINGS.get(reply.control)
+    if place is not None:
         data = reply.data
-        fields = _fields(data[:size], len(data), overrides)
+        fields = _fields(data[place], len(data), overrides)
         if fields is not None:
             return decode_placed(fields, data)
     data_id = data_id_of(reply)

@@ -18,19 +18,19 @@ class Parser:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._expired = False
+        self._given_up = False
 
     def receive_data(self, data: bytes | memoryview) -> None:
         """Take bytes from the line; then call `next_event` until it returns None."""
         self._buffer += data
-        self._expired = False
+        self._given_up = False
 
-    def expire(self) -> None:
+    def give_up(self) -> None:
         """The line has been quiet for too long: what waits for its end is no frame.
 
         `next_event` then gives it up, with whatever frames lie inside it.
         """
-        self._expired = True
+        self._given_up = True
 
     def next_event(self) -> Frame | Noise | None:
         """Return the next frame, or bytes that start none, or None for "need more"."""
@@ -69,7 +69,7 @@ class Parser:
             return "no second start byte"
         size = OVERHEAD + (buffer[start + 9] if available >= HEADER_SIZE else 0)
         if size > available:
-            return "incomplete frame" if self._expired else None
+            return "incomplete frame" if self._given_up else None
         if buffer[start + size - 1] != END:
             return "no end byte"
         raw = bytes(buffer[start : start + size])

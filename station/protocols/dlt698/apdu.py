@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from station.protocols.faults import FrameError
 from station.words import Text
 
 from . import action, association, get, proxy, report, security
 from . import set as setting
 from .envelope import Apdu
-from .errors import FrameError
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .errors import FrameError
+from station.protocols.faults import FrameError
 
 LENGTH_SHORT_MAX = 0x7F
 LENGTH_BYTES_MAX = 4  # A frame holds 16 KiB, so no sound length needs more.

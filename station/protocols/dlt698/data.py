@@ -11,6 +11,8 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Annotated, Any
 
+from station.protocols.faults import FrameError
+
 from .axdr import (
     DEPTH_MAX,
     I8,
@@ -29,7 +31,6 @@ from .axdr import (
     codec_of,
     write_length,
 )
-from .errors import FrameError
 from .identifiers import Comdcb, Csd, Oad, Omd, Rcsd, Road, ScalerUnit, Sid, SidMac, Ti, Tsa
 from .moments import Date, DateTime, DateTimeS, Time
 

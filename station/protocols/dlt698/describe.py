@@ -18,6 +18,7 @@ from typing import Any
 
 from station.protocols import dlt645
 from station.protocols.dlt645.describe import describe as describe_meter_frame
+from station.protocols.faults import FrameError
 from station.words import Text
 
 from .action import ActionItem, ActionResult, ActionThenGetItem, ActionThenGetResult
@@ -46,7 +47,6 @@ from .envelope import (
     RecordResults,
     TimeTag,
 )
-from .errors import FrameError
 from .frame import Frame
 from .get import GetResponseMd5, RecordQuery
 from .identifiers import Oad, Omd, Road
@@ -151,7 +151,7 @@ def _forwarded_view(data: bytes, depth: int) -> View | None:
             return _describe(event, depth + 1)
     meter_parser = dlt645.Parser()
     meter_parser.receive_data(data)
-    meter_parser.expire()
+    meter_parser.give_up()
     for meter_event in iter(meter_parser.next_event, None):
         if isinstance(meter_event, dlt645.Frame):
             return describe_meter_frame(meter_event)

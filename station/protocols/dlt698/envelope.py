@@ -9,10 +9,11 @@ neither. `TAG` of a class is the tag with the choice.
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, TypeVar
 
+from station.protocols.faults import FrameError
+
 from .axdr import Choice, Reader, Wire, codec_of, write_length
 from .dar import Dar
 from .data import Data
-from .errors import FrameError
 from .identifiers import Oad, Rcsd, Ti
 from .moments import DateTimeS
 

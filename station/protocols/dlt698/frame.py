@@ -13,7 +13,8 @@ from binascii import crc_hqx
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .errors import FrameError
+from station.protocols.faults import FrameError
+
 from .identifiers import ADDRESS_SIZE_MAX, SINGLE, WILDCARD, Tsa, address_byte
 
 __all__ = ["Frame", "FrameError", "ServerAddress"]

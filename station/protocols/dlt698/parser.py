@@ -5,9 +5,9 @@ and its L is never waited for; then 16H and FCS decide. After a bad candidate th
 byte further. Every byte that came in goes out again, in a frame or in a `Noise`.
 """
 
+from station.protocols.faults import FrameError
 from station.protocols.noise import Noise
 
-from .errors import FrameError
 from .frame import (
     END,
     FRAME_SIZE_MAX,

@@ -42,7 +42,6 @@ from station.protocols.dlt698.envelope import (
     AttributeResult,
     RecordResult,
 )
-from station.protocols.dlt698.errors import FrameError
 from station.protocols.dlt698.identifiers import (
     Comdcb,
     Csd,
@@ -63,6 +62,7 @@ from station.protocols.dlt698.shapes import Array, Secret, Shape
 from station.protocols.dlt698.values import HIDDEN, parts_of, plain, units_of, value_of
 from station.protocols.explain.object_names import FIELD_NAMES, KIND_NAMES
 from station.protocols.explain.spans import Spans, joined
+from station.protocols.faults import FrameError
 from station.words import Text
 
 WRAPPERS_MAX = 3  # A wrapped APDU in a wrapped APDU in a wrapped APDU: more are nobody's.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from station.protocols.checksum import byte_sum
+from station.protocols.faults import FrameError
 
 START = 0x68
 END = 0x16
@@ -79,15 +80,6 @@ ADDRESSES_CACHED_MAX = 32768  # Twice the terminals one station is built for.
 _HEADER = struct.Struct("<BHHB")
 _ADDRESS = struct.Struct("<HHB")
 _USER_HEAD = struct.Struct("<BHHBBB")
-
-
-class FrameError(ValueError):
-    """These bytes are not a frame: why, and at which byte."""
-
-    def __init__(self, reason: str, offset: int) -> None:
-        super().__init__(f"{reason} at byte {offset}")
-        self.reason = reason
-        self.offset = offset
 
 
 @dataclass(frozen=True, slots=True)

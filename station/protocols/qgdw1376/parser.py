@@ -6,6 +6,7 @@ Every byte that came in goes out again, in a frame or in a `Noise`.
 """
 
 from station.protocols.checksum import byte_sum
+from station.protocols.faults import FrameError
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376.frame import (
     END,
@@ -16,7 +17,6 @@ from station.protocols.qgdw1376.frame import (
     PROTOCOL_2009,
     START,
     Frame,
-    FrameError,
     check_protocol,
     read_header,
 )

@@ -1,8 +1,8 @@
-"""What is wrong with bytes that should be a frame or an APDU, and where."""
+"""What is wrong with bytes that should be a frame, of any protocol, and where."""
 
 
 class FrameError(ValueError):
-    """These bytes are no frame, or no APDU: why, and at which byte of them."""
+    """These bytes are no frame, or no APDU: the `reason`, and the `offset` of the byte at fault."""
 
     def __init__(self, reason: str, offset: int) -> None:
         super().__init__(f"{reason} at byte {offset}")
