@@ -43,6 +43,9 @@ DEV = [
     "types-pyserial",
 ]
 
+# Only for bench/fuzz.py --guided.
+BENCH = ["atheris>=2.3"]
+
 setup(
     name="station",
     version="0.1.0",
@@ -57,6 +60,6 @@ setup(
         "station.handlers": ["templates/**/*", "static/**/*", "locale/**/*"],
     },
     install_requires=RUNTIME,
-    extras_require={"embedded": EMBEDDED, "test": TEST, "dev": DEV},
+    extras_require={"embedded": EMBEDDED, "test": TEST, "dev": DEV, "bench": BENCH},
     entry_points={"console_scripts": ["station=station.__main__:main"]},
 )
