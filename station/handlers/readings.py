@@ -25,6 +25,7 @@ SOURCE_NAMES = {
     "task": Text("task", "任务"),
     "gap": Text("gap filling", "补采"),
     "read_now": Text("read now", "召测"),
+    "report": Text("report", "主动上报"),
 }
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -23,6 +23,7 @@ from station.store.driver import (
     our_errors,
 )
 from station.store.objects.channels import Channels
+from station.store.objects.coverage import Coverage
 from station.store.objects.frames import Frames
 from station.store.objects.links import Links
 from station.store.objects.meters import Meters
@@ -83,8 +84,9 @@ class Database:
         self.channels = Channels(ends, meters)
         self.meters = Meters(meters, ends)
         self.links = Links(collection("links"))
-        self.tasks = Tasks(collection("tasks"))
+        self.tasks = Tasks(collection("tasks"), collection("progress"))
         self.runs = Runs(collection("runs"))
+        self.coverage = Coverage(collection("holes"))
         self.readings = Readings(collection("sheets"), collection("latest"), zone)
         self.frames = Frames(collection("frames"))
         self.users = Users(collection("users"))

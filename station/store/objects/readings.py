@@ -25,9 +25,11 @@ from pymongo import InsertOne, UpdateOne
 from station.store.driver import Collection, Document
 from station.units import MINUTE, UTC, day_start, local_day
 
-Source = Literal["task", "read_now", "gap"]
+Source = Literal["task", "gap", "read_now", "report"]
+Quality = Literal["doubtful", "late", "live", "recorded"]  # From worse to better.
 SheetKey = tuple[str, str, date]  # Meter, item, local day.
 
+GRID_MIN = 15  # Minutes between the bits of the coverage.
 SHEETS_PER_WRITE = 500  # One transaction: some 1.5 MB when full, well below a small cache.
 KEYS_PER_QUERY = 5_000  # About 250 kB of keys in one command.
 MILLISECOND = timedelta(milliseconds=1)
@@ -46,6 +48,7 @@ class Reading:
     value: int | None
     read_at: datetime
     source: Source = "task"
+    quality: Quality = "live"
 
 
 Slots = dict[int, Reading]  # Minutes since local midnight.
@@ -78,6 +81,19 @@ class Readings:
         """Return which slots hold a value, of every sheet that there is; both days included."""
         found = await self._find_sheets(meters, items, first_day, last_day, {"values": 1})
         return {key: frozenset(map(int, sheet["values"])) for key, sheet in found}
+
+    async def coverage(
+        self, meters: Sequence[str], items: Sequence[str], first_day: date, last_day: date
+    ) -> dict[SheetKey, int]:
+        """Return which quarters of an hour hold a value, of every sheet that there is.
+
+        Bit n stands for slot n * 15; values off that grid are not told. Both days included.
+        """
+        stored = await self.stored_slots(meters, items, first_day, last_day)
+        return {
+            key: sum(1 << slot // GRID_MIN for slot in slots if slot % GRID_MIN == 0)
+            for key, slots in stored.items()
+        }
 
     async def count_by_day(
         self, meters: Sequence[str], items: Sequence[str], first_day: date, last_day: date
