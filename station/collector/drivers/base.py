@@ -1,0 +1,106 @@
+"""What a run knows of the drivers, and what a driver knows of the run. Pure.
+
+A driver reads one meter in one round: points go in, outcomes come out, exchange by exchange. It
+tries the ways of a point one after the other; a way that the device refuses, or in which it has no
+record, leads to the next one.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Protocol
+
+from station.collector.outcome import Cause, Missed, Outcome
+from station.collector.plan import Want, Way
+
+ANSWER_TIMEOUT_S = 5.0  # A 200-byte answer takes 1 s at 2400 bit/s; a terminal adds its own time.
+ATTEMPTS_MAX = 2  # A broken answer is asked for once more; silence waits for the next round.
+
+ReadWay = Callable[[Sequence[Want]], AsyncIterator[list[Outcome]]]
+
+
+class Driver(Protocol):
+    """Reads one meter in one round."""
+
+    def read(self, wants: Sequence[Want]) -> AsyncIterator[list[Outcome]]:
+        """Yield what came of the points, exchange by exchange.
+
+        Raises an ExchangeError or LinkDown; the points not yielded are then still open.
+        """
+        ...
+
+
+class Memory(Protocol):
+    """What is remembered of meters from one round to the next."""
+
+    def refuses(self, meter: str, block: str) -> bool:
+        """Tell whether a meter, or a terminal for it, has refused a block of data."""
+        ...
+
+    def note_refusal(self, meter: str, block: str) -> None:
+        """Remember that a block was refused, until it is forgotten."""
+        ...
+
+    def answer_timeout_s(self, meter: str) -> float:
+        """Return how long to wait for an answer of a meter."""
+        ...
+
+
+class NoMemory:
+    """Remembers nothing: every block is asked for."""
+
+    def refuses(self, _meter: str, _block: str) -> bool:
+        """Return False."""
+        return False
+
+    def note_refusal(self, _meter: str, _block: str) -> None:
+        """Do nothing."""
+
+    def answer_timeout_s(self, _meter: str) -> float:
+        """Return the time that suits most lines."""
+        return ANSWER_TIMEOUT_S
+
+
+async def read_by_ways(
+    ways: Mapping[Way, ReadWay], wants: Sequence[Want]
+) -> AsyncIterator[list[Outcome]]:
+    """Read points by their ways, best first; the ways are gone through in the order given.
+
+    A way that the driver does not have is passed over.
+    """
+    left = [(want, _next_rank(want, -1, ways)) for want in wants]
+    if refused := [_no_way(want) for want, rank in left if rank is None]:
+        yield refused
+    while left:
+        again: list[tuple[Want, int | None]] = []
+        for way, read in ways.items():
+            ranks = {
+                want: rank for want, rank in left if rank is not None and want.ways[rank] is way
+            }
+            if not ranks:
+                continue
+            async for outcomes in read(list(ranks)):
+                final = []
+                for one in outcomes:
+                    rank = _next_rank(one.want, ranks[one.want], ways) if _may_pass(one) else None
+                    if rank is None:
+                        final.append(one)
+                    else:
+                        again.append((one.want, rank))
+                if final:
+                    yield final
+        left = again
+
+
+def _next_rank(want: Want, rank: int, ways: Mapping[Way, ReadWay]) -> int | None:
+    for later in range(rank + 1, len(want.ways)):
+        if want.ways[later] in ways:
+            return later
+    return None
+
+
+def _may_pass(outcome: Outcome) -> bool:
+    """Tell whether another way may give what this one did not."""
+    return isinstance(outcome, Missed) and outcome.cause in (Cause.REFUSED, Cause.NO_RECORD)
+
+
+def _no_way(want: Want) -> Missed:
+    return Missed(want, Cause.REFUSED, f"{want.item.code} cannot be had in any way that is left")
