@@ -23,7 +23,9 @@ from station.store.driver import (
     our_errors,
 )
 from station.store.objects.channels import Channels
+from station.store.objects.commands import Commands
 from station.store.objects.coverage import Coverage
+from station.store.objects.events import Events
 from station.store.objects.frames import Frames
 from station.store.objects.links import Links
 from station.store.objects.meters import Meters
@@ -63,6 +65,12 @@ INDEXES = (
     Index("runs", [("station", 1), ("state", 1)], {}),
     Index("frames", [("link", 1), ("at", -1)], {}),
     Index("frames", [("meter", 1), ("at", -1)], {}),
+    Index("commands", [("request_id", 1)], {"unique": True}),
+    Index("commands", [("station", 1), ("state", 1)], {}),
+    Index("commands", [("meter", 1), ("_id", -1)], {}),
+    Index("events", [("received_at", -1), ("_id", -1)], {}),
+    Index("events", [("link", 1), ("received_at", -1)], {}),
+    Index("events", [("meter", 1), ("received_at", -1)], {}),
     Index("sessions", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
@@ -89,6 +97,8 @@ class Database:
         self.coverage = Coverage(collection("holes"))
         self.readings = Readings(collection("sheets"), collection("latest"), zone)
         self.frames = Frames(collection("frames"))
+        self.commands = Commands(collection("commands"))
+        self.events = Events(collection("events"))
         self.users = Users(collection("users"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))

@@ -1,0 +1,100 @@
+"""Events: what devices recorded and told on their own account.
+
+An event's id is made from what the device said, so that a report which comes again, or is saved
+again, is still one event.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pymongo import InsertOne
+from pymongo.errors import BulkWriteError
+
+from station.store.driver import Document
+from station.store.objects.base import Objects, Page
+
+TOTAL_MAX = 10_000  # "More than ten thousand" is enough to know; counting millions is slow.
+DUPLICATE_KEY = 11000  # A code of the server.
+
+
+def event_id(*parts: str | bytes) -> str:
+    """Return the id of what a device said: 24 hex digits of a SHA-256."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else part.encode()
+        digest.update(len(data).to_bytes(4, "big") + data)
+    return digest.hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: `code` names its kind as `station.collector.events` lists them.
+
+    `happened_at` is by the device's clock, None where it told no time. `values` are what the device
+    told beside it, by name, as texts. `raw` is the frame that brought it.
+    """
+
+    id: str
+    code: str
+    link: str
+    meter: str | None
+    happened_at: datetime | None
+    received_at: datetime
+    raw: bytes
+    _: KW_ONLY
+    station: str
+    protocol: str
+    exchange: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Events(Objects[Event]):
+    """The events of all devices."""
+
+    shape = Event
+    key = "id"
+    word = "event"
+
+    async def save_many(self, events: Sequence[Event]) -> None:
+        """Keep these events; ones that are kept already stay as they are."""
+        if not events:
+            return
+        try:
+            await self._collection.write([InsertOne(self._to_document(event)) for event in events])
+        except BulkWriteError as error:
+            if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+                raise
+
+    async def list(
+        self,
+        link: str | None = None,
+        meter: str | None = None,
+        codes: Sequence[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        skip: int = 0,
+        limit: int = 100,
+    ) -> Page[Event]:
+        """Return a page of events, the last received first; `until` is not included.
+
+        The total is counted no further than TOTAL_MAX.
+        """
+        wanted = {"link": link, "meter": meter}
+        query: Document = {name: value for name, value in wanted.items() if value is not None}
+        if codes is not None:
+            query["code"] = {"$in": [*codes]}
+        moments = {"$gte": since, "$lt": until}
+        moments = {operator: moment for operator, moment in moments.items() if moment is not None}
+        if moments:
+            query["received_at"] = moments
+        found = await self._collection.find(
+            query, order=[("received_at", -1), ("_id", -1)], skip=skip, limit=limit
+        )
+        total = await self._collection.count(query, limit=TOTAL_MAX)
+        return [self._from_document(document) for document in found], total
+
+    def _to_document(self, thing: Event) -> Document:
+        return {**super()._to_document(thing), "values": dict(thing.values)}
