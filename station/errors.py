@@ -50,7 +50,15 @@ class MeterTimeout(ExchangeError):
 
 
 class BadAnswer(ExchangeError):
-    """Something came back that is not an answer: a broken checksum or another meter's frame."""
+    """Something came back that is not an answer."""
+
+
+class WrongAddress(BadAnswer):
+    """Another meter's frame came back."""
+
+
+class BadChecksum(BadAnswer):
+    """A frame came back whose checksum is wrong."""
 
 
 class Refused(ExchangeError):

@@ -6,17 +6,34 @@ that cannot be opened is tried again for as long as the channel is enabled in th
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Generic
 
-from station.errors import BadAnswer, LinkDown, MeterTimeout, StationError
-from station.frontend.link import Answer, Bus, Line, Priority, asked_text, fault_text, next_moment
+from station.errors import LinkDown, MeterTimeout, StationError
+from station.frontend.inquiries import (
+    fault_of_noise,
+    is_from_meter,
+    meter_address,
+    more_telling,
+)
+from station.frontend.link import (
+    Answer,
+    Bus,
+    FrameT,
+    Inquiry,
+    Line,
+    MeterFrame,
+    Priority,
+    next_moment,
+)
 from station.frontend.port import PAUSE_FIRST_S, PortThread
 from station.frontend.registry import Entry, Registry
 from station.frontend.trace import Trace
-from station.protocols.dlt645.frame import PREAMBLE, Frame
-from station.protocols.dlt645.parser import Parser
-from station.protocols.dlt645.requests import is_answer
+from station.protocols.detect import Parser
+from station.protocols.dlt645 import frame as dlt645
+from station.protocols.dlt698 import frame as dlt698
 from station.protocols.noise import Noise
 from station.store.objects.channels import Channel
 from station.store.objects.meters import Meter
@@ -82,14 +99,14 @@ class ChannelLink:
         self._trace = trace
         self._port = PortThread(channel.name, channel.url, channel.line, self, pause_first_s)
         self._parser = Parser()
-        self._line: Line[Frame] | None = None  # While the port is open.
+        self._line: Line[MeterFrame] | None = None  # While the port is open.
         self._entry: Entry | None = None
         self._reason = "it is not open yet"
         self._closing = False
         self._noise = bytearray()  # Until a frame or a pause says that it is all.
         self._noise_reason = ""
         self._pause: asyncio.TimerHandle | None = None
-        self._fault: str | None = None
+        self._fault: StationError | None = None
 
     @property
     def name(self) -> str:
@@ -121,11 +138,13 @@ class ChannelLink:
         if not await self._port.ended(STOP_TIMEOUT_S):
             log.error("channel %s: its driver hangs, the port may stay open", self.name)
 
-    async def exchange(self, request: Frame, *, priority: Priority, timeout_s: float) -> Answer:
+    async def exchange(
+        self, inquiry: Inquiry[FrameT], *, priority: Priority, timeout_s: float
+    ) -> Answer[FrameT]:
         """Ask a meter; see `station.frontend.link.Bus`."""
         if self._line is None:
             raise LinkDown(f"channel {self.name}: {self._reason}")
-        return await self._line.ask(_Question(self, request, timeout_s), priority)
+        return await self._line.ask(_Question(self, inquiry, timeout_s), priority)
 
     # What the thread tells, on the loop.
 
@@ -163,28 +182,28 @@ class ChannelLink:
 
     # What a question asks.
 
-    def send(self, request: Frame, exchange: int, timeout_s: float) -> None:
-        """Send a request; nothing that came before is part of its answer."""
+    def send(self, inquiry: Inquiry[FrameT], exchange: int, timeout_s: float) -> None:
+        """Send a question; nothing that came before is part of its answer."""
         self.end_of_bytes()
         self._fault = None
-        raw = PREAMBLE + request.to_bytes()
+        raw = inquiry.raw
         self._port.send(raw, timeout_s)
         if self._entry is not None:
             self._registry.sent(self._entry, len(raw))
-        self._trace.record(self.name, "out", raw, utc_now(), request.address, exchange)
+        self._trace.record(self.name, "out", raw, utc_now(), inquiry.meter, exchange)
 
     def new_exchange(self) -> int:
         """Return the number of a new exchange."""
         return self._trace.new_exchange()
 
-    def fault(self) -> str | None:
+    def fault(self) -> StationError | None:
         """Return what came since the last request instead of its answer, or None for silence."""
         self.end_of_bytes()
         return self._fault
 
-    def note_fault(self, fault: str) -> None:
+    def note_fault(self, fault: StationError | None) -> None:
         """Remember what came instead of an answer."""
-        self._fault = fault
+        self._fault = more_telling(self._fault, fault)
 
     def end_of_bytes(self) -> None:
         """Nothing more belongs to what came so far: take it as noise, and frames inside it."""
@@ -202,10 +221,10 @@ class ChannelLink:
             if isinstance(event, Noise):
                 self._registry.heard(entry, at, len(event.data))
                 self._hear_noise(event)
-            else:
+            elif isinstance(event, dlt645.Frame | dlt698.Frame):
                 self._hear(event, entry, at)
 
-    def _hear(self, frame: Frame, entry: Entry, at: datetime) -> None:
+    def _hear(self, frame: MeterFrame, entry: Entry, at: datetime) -> None:
         """Take a frame; a preamble in front of it is shown as part of it."""
         raw = frame.to_bytes()
         self._registry.heard(entry, at, len(raw))
@@ -213,12 +232,13 @@ class ChannelLink:
             raw = bytes(self._noise) + raw
             self._noise.clear()
         self._record_noise()
+        meter = meter_address(frame)
         question = None if self._line is None else self._line.find_question(frame)
         if question is None or self._line is None:
-            note = "late" if frame.from_meter else "echo"
-            self._trace.record(self.name, "in", raw, at, frame.address, None, note)
+            note = "late" if is_from_meter(frame) else "echo"
+            self._trace.record(self.name, "in", raw, at, meter, None, note)
             return
-        self._trace.record(self.name, "in", raw, at, frame.address, question.exchange)
+        self._trace.record(self.name, "in", raw, at, meter, question.exchange)
         self._line.hear(frame, at)
 
     def _hear_noise(self, noise: Noise) -> None:
@@ -226,8 +246,7 @@ class ChannelLink:
             self._record_noise()
         self._noise += noise.data
         self._noise_reason = noise.reason
-        if noise.reason != "preamble":
-            self._fault = noise.reason
+        self._fault = more_telling(self._fault, fault_of_noise(noise))
 
     def _record_noise(self) -> None:
         if self._noise:
@@ -242,30 +261,34 @@ class ChannelLink:
             self._pause = None
 
 
-class _Question:
-    """One request on a channel and what comes of it."""
+class _Question(Generic[FrameT]):
+    """One question on a channel and what comes of it."""
 
-    def __init__(self, link: ChannelLink, request: Frame, timeout_s: float) -> None:
+    def __init__(self, link: ChannelLink, inquiry: Inquiry[FrameT], timeout_s: float) -> None:
         self._link = link
-        self._request = request
+        self._inquiry = inquiry
+        self._sent_at = 0.0
         self.timeout_s = timeout_s
         self.exchange = link.new_exchange()
 
     def send(self) -> None:
-        self._link.send(self._request, self.exchange, self.timeout_s)
+        self._sent_at = time.monotonic()
+        self._link.send(self._inquiry, self.exchange, self.timeout_s)
 
-    def belongs(self, frame: Frame) -> bool:
-        if is_answer(self._request, frame):
+    def belongs(self, frame: MeterFrame) -> bool:
+        if self._inquiry.answer_in(frame) is not None:
             return True
-        if frame.from_meter:
-            self._link.note_fault(fault_text(self._request, frame))
+        self._link.note_fault(self._inquiry.fault_of(frame))
         return False
 
-    def answer_in(self, frame: Frame, at: datetime) -> Answer:
-        return Answer(frame, at)
+    def answer_in(self, frame: MeterFrame, at: datetime) -> Answer[FrameT] | None:
+        answer = self._inquiry.answer_in(frame)
+        if answer is None:
+            return None
+        return Answer(answer, at, self.exchange, time.monotonic() - self._sent_at)
 
     def silence(self) -> StationError:
         fault = self._link.fault()
-        meter, asked = self._request.address, asked_text(self._request)
+        meter, asked = self._inquiry.meter, self._inquiry.asked
         text = f"meter {meter}: no answer to {asked} in {self.timeout_s:.1f} s on {self._link.name}"
-        return MeterTimeout(text) if fault is None else BadAnswer(f"{text}: {fault}")
+        return MeterTimeout(text) if fault is None else type(fault)(f"{text}: {fault}")

@@ -7,13 +7,19 @@ answer. What the terminal brings back may hold preambles, noise and an echo arou
 
 import time
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol
 
-from station.errors import BadAnswer, InvalidValue, LinkDown, MeterTimeout, Refused
-from station.frontend.link import Answer, Line, Priority, asked_text, fault_text
-from station.protocols.dlt645 import frame as dlt645
-from station.protocols.dlt645.parser import Parser
-from station.protocols.dlt645.requests import is_answer as is_meter_answer
+from station.errors import (
+    BadAnswer,
+    InvalidValue,
+    LinkDown,
+    MeterTimeout,
+    Refused,
+    StationError,
+)
+from station.frontend.inquiries import fault_of_noise, more_telling
+from station.frontend.link import Answer, FrameT, Inquiry, Line, Priority
+from station.protocols.detect import Parser, Registration
 from station.protocols.line import LineSettings
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376.confirmation import is_denial, item_errors
@@ -77,16 +83,16 @@ class ForwardedBus:
             raise InvalidValue("line", str(error)) from error
 
     async def exchange(
-        self, request: dlt645.Frame, *, priority: Priority, timeout_s: float
-    ) -> Answer:
+        self, inquiry: Inquiry[FrameT], *, priority: Priority, timeout_s: float
+    ) -> Answer[FrameT]:
         """Ask a meter; see `station.frontend.link.Bus`."""
         if self._link.address != self.name:
             raise LinkDown(f"terminal {self.name}: its connection is now another terminal's")
-        question = _Question(self._link, self._port, self._line, request, timeout_s)
+        question = _Question(self._link, self._port, self._line, inquiry, timeout_s)
         return await self._link.line.ask(question, priority)
 
 
-class _Question:
+class _Question(Generic[FrameT]):
     """One forwarded request and what comes of it."""
 
     def __init__(
@@ -94,13 +100,13 @@ class _Question:
         link: TerminalLink,
         port: int,
         line: LineSettings,
-        request: dlt645.Frame,
+        inquiry: Inquiry[FrameT],
         timeout_s: float,
     ) -> None:
         self._link = link
         self._port = port
         self._line = line
-        self._request = request
+        self._inquiry = inquiry
         self._outer: Frame | None = None
         self._sent_at = 0.0
         self.timeout_s = timeout_s
@@ -112,19 +118,19 @@ class _Question:
             Address.from_text(self._link.address),
             self._port,
             self._line,
-            dlt645.PREAMBLE + self._request.to_bytes(),
+            self._inquiry.raw,
             frame_timeout_s=min(max(told_s, 1), FRAME_TIMEOUT_MAX_S),
             byte_timeout_ms=BYTE_TIMEOUT_MS,
             sequence=self._link.next_sequence(),
             master=self._link.master,
         )
         self._sent_at = time.monotonic()
-        self._link.send(self._outer, meter=self._request.address, exchange=self.exchange)
+        self._link.send(self._outer, meter=self._inquiry.meter, exchange=self.exchange)
 
     def belongs(self, frame: Frame) -> bool:
         return self._outer is not None and is_answer(self._outer, frame)
 
-    def answer_in(self, frame: Frame, at: datetime) -> Answer | None:
+    def answer_in(self, frame: Frame, at: datetime) -> Answer[FrameT] | None:
         errors = item_errors(frame)
         if any(errors):
             raise Refused(f"{self._failure()}: it refused with error {max(errors)}")
@@ -140,28 +146,30 @@ class _Question:
     def silence(self) -> MeterTimeout:
         return MeterTimeout(self._timeout_text(self.timeout_s))
 
-    def _meter_answer(self, inner: bytes, at: datetime) -> Answer:
+    def _meter_answer(self, inner: bytes, at: datetime) -> Answer[FrameT]:
+        waited_s = time.monotonic() - self._sent_at
         parser = Parser()
         parser.receive_data(inner)
         parser.give_up()
-        fault = None
+        fault: StationError | None = None
         while (event := parser.next_event()) is not None:
             if isinstance(event, Noise):
-                fault = fault if event.reason == "preamble" else event.reason
-            elif is_meter_answer(self._request, event):
-                return Answer(event, at)
-            elif event.from_meter:  # Else it is the echo of the request.
-                fault = fault_text(self._request, event)
+                fault = more_telling(fault, fault_of_noise(event))
+            elif not isinstance(event, Registration | Frame):
+                answer = self._inquiry.answer_in(event)
+                if answer is not None:
+                    return Answer(answer, at, self.exchange, waited_s)
+                fault = more_telling(fault, self._inquiry.fault_of(event))
         if fault is None:
-            raise MeterTimeout(self._timeout_text(time.monotonic() - self._sent_at))
-        raise BadAnswer(f"{self._failure()}: {fault}")
+            raise MeterTimeout(self._timeout_text(waited_s))
+        raise type(fault)(f"{self._failure()}: {fault}")
 
     def _failure(self) -> str:
-        meter, asked = self._request.address, asked_text(self._request)
+        meter, asked = self._inquiry.meter, self._inquiry.asked
         return f"meter {meter}: no answer to {asked} through terminal {self._link.address}"
 
     def _timeout_text(self, waited_s: float) -> str:
-        meter, asked = self._request.address, asked_text(self._request)
+        meter, asked = self._inquiry.meter, self._inquiry.asked
         terminal = self._link.address
         return (
             f"meter {meter}: no answer to {asked} in {waited_s:.1f} s through terminal {terminal}"

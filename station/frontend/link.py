@@ -1,4 +1,4 @@
-"""What the rest of Station knows of a link: a bus to ask meters on, one question at a time.
+"""What the rest of Station knows of a link: buses to ask meters on, one question at a time.
 
 A half-duplex line carries one question; the others wait for their turn, by priority and then by
 age. A question that is under way is never interrupted, and each ends: with its answer, with the end
@@ -8,18 +8,24 @@ of its time, or at once when the link goes down. An answer that comes later find
 import asyncio
 import heapq
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from station.errors import ExchangeError, LinkDown, StationError
-from station.protocols.dlt645.frame import Frame
-from station.protocols.dlt645.functions import data_id_of, identifier_size
-from station.protocols.dlt645.requests import is_active_report
+from station.protocols.dlt645 import frame as dlt645
+from station.protocols.dlt698 import frame as dlt698
+from station.protocols.qgdw1376 import frame as qgdw1376
+from station.protocols.qgdw1376.units import DataUnit
 
 # A page asks for tens of items of a meter, and a task asks one at a time; more is a defect.
 WAITING_MAX = 1000
+
+MeterFrame = dlt645.Frame | dlt698.Frame
+FrameT = TypeVar("FrameT")
+FrameT_co = TypeVar("FrameT_co", covariant=True)
 
 
 class Priority(IntEnum):
@@ -27,16 +33,50 @@ class Priority(IntEnum):
 
     CONTROL = 0
     RECALL = 1
-    TASK = 2
-    GAP = 3
+    TASK_HIGH = 2
+    TASK = 3
+    TASK_LOW = 4
+    GAP = 5
+
+
+class Inquiry(Protocol[FrameT_co]):
+    """A question to a meter, whatever way it takes; see `station.frontend.inquiries`."""
+
+    @property
+    def meter(self) -> str:
+        """Return the address of the meter that is asked."""
+        ...
+
+    @property
+    def asked(self) -> str:
+        """Return what it is asked for, as messages name it."""
+        ...
+
+    @property
+    def raw(self) -> bytes:
+        """Return the bytes on the meter's line, the preamble included."""
+        ...
+
+    def answer_in(self, frame: MeterFrame) -> FrameT_co | None:
+        """Return the frame if it is the answer."""
+        ...
+
+    def fault_of(self, frame: MeterFrame) -> StationError | None:
+        """Return why a frame is no answer, or None for an echo of the question."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A meter's answer; `at` is also the moment of the frame record that carried it."""
+class Answer(Generic[FrameT]):
+    """A meter's answer; `at` is also the moment of the frame record that carried it.
 
-    frame: Frame
+    `waited_s` is the time from the sending of the question to the answer.
+    """
+
+    frame: FrameT
     at: datetime
+    exchange: int
+    waited_s: float
 
 
 class Bus(Protocol):
@@ -44,23 +84,92 @@ class Bus(Protocol):
 
     @property
     def name(self) -> str:
-        """Return the name of the link; buses of one name cannot carry two questions at once."""
+        """Return "LINK" or "LINK:PORT"; buses of one name cannot carry two questions at once."""
         ...
 
-    async def exchange(self, request: Frame, *, priority: Priority, timeout_s: float) -> Answer:
+    async def exchange(
+        self, inquiry: Inquiry[FrameT], *, priority: Priority, timeout_s: float
+    ) -> Answer[FrameT]:
         """Ask a meter and return its answer, which may be an error reply.
 
-        The time runs from the sending of the request. Raises LinkDown, MeterTimeout, BadAnswer,
-        Refused (the terminal will not forward), or ExchangeError when too many wait already.
+        The time runs from the sending of the question. Raises LinkDown, MeterTimeout, BadAnswer
+        (WrongAddress, BadChecksum), Refused (the terminal will not forward), or ExchangeError when
+        too many wait already.
         """
         ...
 
 
-FrameT = TypeVar("FrameT")
-WireFrame = TypeVar("WireFrame", contravariant=True)
+@dataclass(frozen=True, slots=True)
+class TerminalAnswer:
+    """All frames of a terminal's answer; `at` is the moment of the first one's frame record."""
+
+    frames: tuple[qgdw1376.Frame, ...]
+    at: datetime
+    exchange: int
 
 
-class Question(Protocol[WireFrame]):
+class TerminalPort(Protocol):
+    """A terminal that is asked itself: of Q/GDW 1376.1 by `ask`, of DL/T 698.45 by `exchange`."""
+
+    @property
+    def name(self) -> str:
+        """Return the terminal's address."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """Return the terminal's protocol."""
+        ...
+
+    async def ask(
+        self,
+        afn: int,
+        units: Sequence[DataUnit],
+        *,
+        priority: Priority,
+        timeout_s: float,
+        password: bytes | None = None,
+    ) -> TerminalAnswer:
+        """Ask a terminal of Q/GDW 1376.1 and return its whole answer.
+
+        A confirmation alone (AFN00) answers what is written. The time runs anew with each frame of
+        the answer. Raises Refused when the terminal denies, MeterTimeout, BadAnswer, LinkDown, and
+        InvalidValue where the terminal does not speak this protocol.
+        """
+        ...
+
+    async def exchange(
+        self, inquiry: Inquiry[FrameT], *, priority: Priority, timeout_s: float
+    ) -> Answer[FrameT]:
+        """Ask a terminal of DL/T 698.45; see `Bus.exchange`.
+
+        Raises InvalidValue where the terminal does not speak this protocol.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A frame that nobody asked for; the link has confirmed it if that was asked for.
+
+    `link` is a terminal's address or a channel's name, `protocol` that of the frame: "qgdw1376",
+    "dlt698" or "dlt645". `at` is the moment of its frame record.
+    """
+
+    link: str
+    protocol: str
+    frame: qgdw1376.Frame | dlt698.Frame | dlt645.Frame
+    at: datetime
+    exchange: int | None = None
+
+
+WireFrame = TypeVar("WireFrame")
+WireFrame_contra = TypeVar("WireFrame_contra", contravariant=True)
+ResultT = TypeVar("ResultT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+
+
+class Question(Protocol[WireFrame_contra, ResultT_co]):
     """A question as a line carries it: what to send, and what its answer looks like."""
 
     @property
@@ -77,11 +186,11 @@ class Question(Protocol[WireFrame]):
         """Put the request on the wire."""
         ...
 
-    def belongs(self, frame: WireFrame) -> bool:
+    def belongs(self, frame: WireFrame_contra) -> bool:
         """Tell whether a frame that came in is part of this exchange."""
         ...
 
-    def answer_in(self, frame: WireFrame, at: datetime) -> Answer | None:
+    def answer_in(self, frame: WireFrame_contra, at: datetime) -> ResultT_co | None:
         """Return the answer in a frame that belongs here, or None if it is still to come.
 
         Raises an ExchangeError if the frame says that there will be none.
@@ -100,7 +209,7 @@ _BURST = timedelta(seconds=1)
 _Place = tuple[Priority, int, "asyncio.Future[None]"]
 
 
-class Line(Generic[FrameT]):
+class Line(Generic[WireFrame]):
     """The turn-taking of one link, from its coming up to its going down."""
 
     __slots__ = ("_age", "_busy", "_down", "_question", "_result", "_waiting", "name")
@@ -111,14 +220,14 @@ class Line(Generic[FrameT]):
         self._busy = False
         self._down: str | None = None
         self._waiting: list[_Place] = []
-        self._question: Question[FrameT] | None = None
-        self._result: asyncio.Future[Answer | StationError] | None = None
+        self._question: Question[WireFrame, Any] | None = None
+        self._result: asyncio.Future[Any] | None = None
 
-    async def ask(self, question: Question[FrameT], priority: Priority) -> Answer:
+    async def ask(self, question: Question[WireFrame, ResultT], priority: Priority) -> ResultT:
         """Wait for the turn, send the question and return its answer; raises as `Bus.exchange`."""
         await self._take_turn(priority)
         self._question = question
-        result: asyncio.Future[Answer | StationError]
+        result: asyncio.Future[ResultT | StationError]
         self._result = result = asyncio.get_running_loop().create_future()
         try:
             question.send()
@@ -131,12 +240,12 @@ class Line(Generic[FrameT]):
             self._question = self._result = None
             self._pass_turn()
 
-    def find_question(self, frame: FrameT) -> Question[FrameT] | None:
+    def find_question(self, frame: WireFrame) -> Question[WireFrame, Any] | None:
         """Return the open question if a frame that came in belongs to it."""
         question = self._question
         return question if question is not None and question.belongs(frame) else None
 
-    def hear(self, frame: FrameT, at: datetime) -> None:
+    def hear(self, frame: WireFrame, at: datetime) -> None:
         """Take a frame that belongs to the open question."""
         result = self._result
         if self._question is None or result is None or result.done():
@@ -192,23 +301,6 @@ class Line(Generic[FrameT]):
 
     def _link_down(self) -> LinkDown:
         return LinkDown(f"{self.name}: {self._down}")
-
-
-def asked_text(request: Frame) -> str:
-    """Return what a request asks for, as messages name it: its data identifier or its function."""
-    data_id = data_id_of(request)
-    if data_id is None:
-        return f"function {request.function:02X}H"
-    return f"{data_id:0{2 * identifier_size(request)}X}"
-
-
-def fault_text(request: Frame, frame: Frame) -> str:
-    """Return in words why a frame that a meter sent is no answer to a request."""
-    if frame.address != request.address:
-        return f"meter {frame.address} answered"
-    if is_active_report(request, frame):
-        return "it sent its active report status instead"
-    return f"it answered {asked_text(frame)}"
 
 
 def next_moment(now: datetime, last: datetime | None) -> datetime:

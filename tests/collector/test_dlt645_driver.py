@@ -15,6 +15,7 @@ from station.collector.items import ITEM_BY_CODE
 from station.collector.outcome import Cause, Got, Missed, Outcome
 from station.collector.plan import Want, Way
 from station.errors import BadAnswer, MeterTimeout
+from station.frontend.inquiries import Inquiry645
 from station.frontend.link import Answer, Priority
 from station.protocols import dlt645
 from station.protocols.dlt645 import Frame, Version, requests
@@ -40,7 +41,10 @@ class WrittenBus:
         self._answers = answers
         self.asked: list[str] = []
 
-    async def exchange(self, request: Frame, *, priority: Priority, timeout_s: float) -> Answer:
+    async def exchange(
+        self, inquiry: Inquiry645, *, priority: Priority, timeout_s: float
+    ) -> Answer[Frame]:
+        request = inquiry.request
         assert priority is Priority.TASK
         assert timeout_s > 0
         key = f"{request.control:02X} {request.data[::-1].hex().upper()}"
@@ -49,12 +53,12 @@ class WrittenBus:
         if isinstance(answer, list):
             answer = answer.pop(0)
         if answer is None:
-            return Answer(requests.refuse(request, NO_SUCH_DATA), NOW)
+            return Answer(requests.refuse(request, NO_SUCH_DATA), NOW, 1, 0.1)
         if isinstance(answer, Exception):
             raise answer
         more = answer.startswith("+")
         data = bytes.fromhex(answer.removeprefix("+"))
-        return Answer(dlt645.answer(request, data, has_more=more), NOW)
+        return Answer(dlt645.answer(request, data, has_more=more), NOW, 1, 0.1)
 
 
 def live(*codes: str) -> list[Want]:

@@ -26,9 +26,10 @@ from frontend_peers import (
     soon,
 )
 
-from station.errors import BadAnswer, LinkDown, MeterTimeout
+from station.errors import BadAnswer, BadChecksum, LinkDown, MeterTimeout, WrongAddress
 from station.frontend import channels as frontend_channels
 from station.frontend.channels import Channels
+from station.frontend.inquiries import Inquiry645
 from station.frontend.link import Answer, Priority
 from station.protocols.dlt645.frame import PREAMBLE, Frame, Version
 from station.protocols.dlt645.requests import answer, read
@@ -70,9 +71,9 @@ def free_port() -> int:
 
 async def ask(
     front: Front, channel: str = "line", request: Frame = REQUEST, timeout_s: float = 5.0
-) -> Answer:
+) -> Answer[Frame]:
     bus = front.registry.bus(meter_on(channel))
-    return await bus.exchange(request, priority=Priority.TASK, timeout_s=timeout_s)
+    return await bus.exchange(Inquiry645(request), priority=Priority.TASK, timeout_s=timeout_s)
 
 
 async def test_a_meter_on_a_tcp_line() -> None:
@@ -114,20 +115,24 @@ BROKEN = REPLY.to_bytes()[:-2] + b"\x00\x16"
 
 
 @pytest.mark.parametrize(
-    ("reply", "fault"),
+    ("reply", "error", "fault"),
     [
-        (BROKEN, "wrong checksum"),
-        (REPLY.to_bytes()[:-1], "incomplete frame"),
+        (BROKEN, BadChecksum, "wrong checksum"),
+        (REPLY.to_bytes()[:-1], BadAnswer, "L says 20 bytes, 19 are here"),
         (
             answer(read(Version.V2007, OTHER_METER, ENERGY)).to_bytes(),
+            WrongAddress,
             f"meter {OTHER_METER} answer",
         ),
     ],
 )
-async def test_what_came_instead_of_an_answer(reply: bytes, fault: str) -> None:
+async def test_what_came_instead_of_an_answer(
+    reply: bytes, error: type[BadAnswer], fault: str
+) -> None:
     async with open_line(MeterLine(lambda _: reply)) as front:
-        with pytest.raises(BadAnswer, match=fault):
+        with pytest.raises(error, match=fault) as failure:
             await ask(front, timeout_s=0.2)
+        assert type(failure.value) is error
 
 
 async def test_echo_and_noise_before_the_answer() -> None:

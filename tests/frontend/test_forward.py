@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from frontend_peers import (
@@ -18,7 +19,16 @@ from frontend_peers import (
     soon,
 )
 
-from station.errors import BadAnswer, InvalidValue, LinkDown, MeterTimeout, Refused
+from station.errors import (
+    BadAnswer,
+    BadChecksum,
+    InvalidValue,
+    LinkDown,
+    MeterTimeout,
+    Refused,
+    WrongAddress,
+)
+from station.frontend.inquiries import Inquiry645
 from station.frontend.link import Answer, Bus, Priority
 from station.protocols.dlt645.frame import PREAMBLE, Version
 from station.protocols.dlt645.requests import answer, read, refuse
@@ -38,10 +48,12 @@ async def front() -> AsyncIterator[Front]:
 
 
 def ask(bus: Bus, timeout_s: float = 5.0, priority: Priority = Priority.RECALL) -> "Asked":
-    return asyncio.ensure_future(bus.exchange(REQUEST, priority=priority, timeout_s=timeout_s))
+    return asyncio.ensure_future(
+        bus.exchange(Inquiry645(REQUEST), priority=priority, timeout_s=timeout_s)
+    )
 
 
-Asked = asyncio.Future[Answer]
+Asked = asyncio.Future[Answer[Any]]
 
 
 async def asked(front: Front, timeout_s: float = 5.0) -> tuple[Terminal, Asked, Frame]:
@@ -155,22 +167,30 @@ BROKEN = REPLY.to_bytes()[:-2] + b"\x00\x16"
 
 
 @pytest.mark.parametrize(
-    ("inner", "fault"),
+    ("inner", "error", "fault"),
     [
-        (BROKEN, "wrong checksum"),
-        (REPLY.to_bytes()[:-3], "incomplete frame"),
+        (BROKEN, BadChecksum, "wrong checksum"),
+        (REPLY.to_bytes()[:-3], BadAnswer, "L says 20 bytes, 17 are here"),
         (
-            answer(read(Version.V2007, OTHER_METER, ENERGY)).to_bytes(),
+            answer(read(Version.V2007, OTHER_METER, ENERGY)).to_bytes() + b"\x55",
+            WrongAddress,
             f"meter {OTHER_METER} answer",
         ),
-        (answer(read(Version.V2007, METER, 0x02010100)).to_bytes(), "it answered 02010100"),
+        (
+            answer(read(Version.V2007, METER, 0x02010100)).to_bytes(),
+            BadAnswer,
+            "it answered 02010100",
+        ),
     ],
 )
-async def test_what_is_no_answer_is_told_at_once(front: Front, inner: bytes, fault: str) -> None:
+async def test_what_is_no_answer_is_told_at_once(
+    front: Front, inner: bytes, error: type[BadAnswer], fault: str
+) -> None:
     question = await bring(front, inner)
     expected = f"meter {METER}: no answer to 00010000 through terminal {TERMINAL}: {fault}"
-    with pytest.raises(BadAnswer, match=expected):
+    with pytest.raises(error, match=expected) as failure:
         await soon(question)
+    assert type(failure.value) is error
 
 
 async def test_a_late_answer_finds_nobody(front: Front) -> None:
@@ -231,11 +251,11 @@ async def test_one_question_at_a_time_by_priority_then_age(front: Front) -> None
     terminal = await front.online()
     bus = front.registry.bus(meter_on(TERMINAL))
     names = ["under way", "gap", "task", "recall", "task 2", "given up", "control"]
-    priorities = [3, 3, 2, 1, 2, 0, 0]
+    priorities = [5, 5, 3, 1, 3, 0, 0]
     questions = {}
     for place, (name, priority) in enumerate(zip(names, priorities, strict=True)):
         request = read(Version.V2007, f"{place:012}", ENERGY)
-        exchange = bus.exchange(request, priority=Priority(priority), timeout_s=5.0)
+        exchange = bus.exchange(Inquiry645(request), priority=Priority(priority), timeout_s=5.0)
         questions[name] = asyncio.ensure_future(exchange)
         await asyncio.sleep(0)  # Each takes its place before the next one comes.
     questions.pop("given up").cancel()

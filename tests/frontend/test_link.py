@@ -9,7 +9,8 @@ from frontend_peers import ENERGY, METER, NOW, REPLY, REQUEST
 
 from station.errors import ExchangeError, LinkDown, MeterTimeout, StationError
 from station.frontend import link as frontend_link
-from station.frontend.link import Answer, Line, Priority, asked_text, next_moment
+from station.frontend.inquiries import asked_text
+from station.frontend.link import Answer, Line, Priority, next_moment
 from station.protocols.dlt645.frame import Frame, Version
 from station.protocols.dlt645.requests import read, read_address
 
@@ -28,14 +29,14 @@ class Asked:
     def belongs(self, frame: Frame) -> bool:
         return frame.address == METER
 
-    def answer_in(self, frame: Frame, at: datetime) -> Answer:
-        return Answer(frame, at)
+    def answer_in(self, frame: Frame, at: datetime) -> Answer[Frame]:
+        return Answer(frame, at, self.exchange, 0.1)
 
     def silence(self) -> StationError:
         return MeterTimeout("no answer")
 
 
-def ask(line: Line[Frame], question: Asked) -> "asyncio.Task[Answer]":
+def ask(line: Line[Frame], question: Asked) -> "asyncio.Task[Answer[Frame]]":
     return asyncio.ensure_future(line.ask(question, Priority.TASK))
 
 

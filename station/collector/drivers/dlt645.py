@@ -18,7 +18,8 @@ from station.collector.items import Item
 from station.collector.outcome import Cause, Got, Missed, Outcome
 from station.collector.plan import FREEZE_DAYS_MAX, Want, Way
 from station.errors import BadAnswer, Refused
-from station.frontend.link import Answer, Bus, Priority, asked_text
+from station.frontend.inquiries import Inquiry645, asked_text
+from station.frontend.link import Answer, Bus, Priority
 from station.protocols.dlt645 import Frame, LongAnswer, Version, errors, items, profile, requests
 from station.protocols.dlt645.formats import Value
 from station.protocols.dlt645.items import ItemValue
@@ -233,7 +234,7 @@ class Dlt645Driver:
             following = answer.add((await self._exchange(following)).frame)
         return answer.data, reply.at
 
-    async def _exchange(self, request: Frame) -> Answer:
+    async def _exchange(self, request: Frame) -> Answer[Frame]:
         for _ in range(ATTEMPTS_MAX - 1):
             try:
                 return await self._once(request)
@@ -241,9 +242,9 @@ class Dlt645Driver:
                 continue
         return await self._once(request)
 
-    async def _once(self, request: Frame) -> Answer:
+    async def _once(self, request: Frame) -> Answer[Frame]:
         return await self._bus.exchange(
-            request, priority=self._priority, timeout_s=ANSWER_TIMEOUT_S
+            Inquiry645(request), priority=self._priority, timeout_s=ANSWER_TIMEOUT_S
         )
 
     # From what was decoded to what is stored.
