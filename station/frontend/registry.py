@@ -3,21 +3,27 @@
 The newest link of an address wins and the older one is closed. Every up and down is announced at
 once and written to the store later, in the background: a slow or absent database delays nothing
 here, and holds back no more than one state for each address.
+
+A link that comes up again and again is flapping: it is answered as ever, but who waits for it to
+come up is told only when it has stayed up for a while.
 """
 
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
 from station import tasks
 from station.errors import DatabaseDown, LinkDown
-from station.frontend.link import Bus
+from station.frontend.guard import Flapping
+from station.frontend.link import Bus, TerminalPort
 from station.live import Feed
 from station.store.objects.links import LinkState
 from station.store.objects.meters import Meter
+from station.store.objects.terminals import Terminal
 from station.units import utc_now
 
 log = logging.getLogger(__name__)
@@ -32,6 +38,10 @@ UNKNOWN_OFFLINE_MAX = 1000
 
 Kind = Literal["terminal", "channel"]
 
+# What goes wrong on a link that is up: an answer nobody waits for any more, one that came twice, a
+# question without an answer, bytes that are no sound frame, the answer of another device.
+Fault = Literal["late", "duplicate", "timeouts", "bad", "wrong_address"]
+
 
 class LiveLink(Protocol):
     """A link that is up, as the registry holds it."""
@@ -43,6 +53,10 @@ class LiveLink(Protocol):
 
     def bus(self, meter: Meter) -> Bus:
         """Return the bus on which this meter answers."""
+        ...
+
+    def terminal(self) -> TerminalPort:
+        """Return the terminal itself. Raises InvalidValue where there is none: on a channel."""
         ...
 
     def close(self, reason: str) -> None:
@@ -71,10 +85,17 @@ class Entry:
 
     __slots__ = (
         "address",
+        "bad",
         "bytes_in",
         "bytes_out",
+        "duplicate",
+        "flapping",
+        "frames_in",
+        "frames_out",
+        "hold_off",
         "kind",
         "last_seen",
+        "late",
         "link",
         "logins",
         "protocol",
@@ -83,6 +104,8 @@ class Entry:
         "replaced",
         "sequence",
         "since",
+        "timeouts",
+        "wrong_address",
     )
 
     def __init__(self, address: str, kind: Kind, protocol: str, since: datetime) -> None:
@@ -98,6 +121,15 @@ class Entry:
         self.bytes_out = 0
         self.logins = 0
         self.replaced = 0
+        self.frames_in = 0
+        self.frames_out = 0
+        self.late = 0
+        self.duplicate = 0
+        self.timeouts = 0
+        self.bad = 0
+        self.wrong_address = 0
+        self.flapping = Flapping()
+        self.hold_off: asyncio.TimerHandle | None = None  # While it is taken as flapping.
         self.sequence = 0  # PFC: counts the requests to a terminal, over all its connections.
 
     def next_sequence(self) -> int:
@@ -115,7 +147,9 @@ class Registry:
         self._station = station
         self._entries: dict[str, Entry] = {}
         self._known: frozenset[str] = frozenset()
+        self._terminals: dict[str, Terminal] = {}
         self._up_callbacks: list[Callable[[str], None]] = []
+        self._terminal_callbacks: list[Callable[[], None]] = []
         self._unsaved: dict[str, Entry] = {}
         self._unknown_offline: dict[str, None] = {}  # In the order of their going down.
         self._forgotten: set[str] = set()
@@ -149,10 +183,14 @@ class Registry:
         entry = self._entries.get(meter.link)
         if entry is not None and entry.link is not None:
             return entry.link.bus(meter)
-        why = "it has not been online since the station started"
-        if entry is not None:
-            why = f"offline since {entry.since:%Y-%m-%d %H:%M:%S} UTC ({entry.reason})"
-        raise LinkDown(f"meter {meter.address}: link {meter.link} is down, {why}")
+        raise LinkDown(f"meter {meter.address}: link {meter.link} is down, {_why_down(entry)}")
+
+    def terminal(self, address: str) -> TerminalPort:
+        """Return a terminal to ask itself. Raises LinkDown, and InvalidValue for a channel."""
+        entry = self._entries.get(address)
+        if entry is not None and entry.link is not None:
+            return entry.link.terminal()
+        raise LinkDown(f"terminal {address}: its link is down, {_why_down(entry)}")
 
     def state(self, address: str) -> LinkState | None:
         """Return the state of one link, if it was ever up in this process."""
@@ -163,8 +201,24 @@ class Registry:
         """Return the state of every link, by address."""
         return [self._state_of(self._entries[address]) for address in sorted(self._entries)]
 
-    def set_known(self, addresses: Iterable[str]) -> None:
+    @property
+    def terminals(self) -> Mapping[str, Terminal]:
+        """Return the terminals of the archive by address."""
+        return self._terminals
+
+    def set_terminals(self, terminals: Iterable[Terminal]) -> None:
         """Say which terminals are in the archive; all others are held, and shown as unknown."""
+        self._terminals = {terminal.address: terminal for terminal in terminals}
+        self.set_known(self._terminals)
+        for callback in self._terminal_callbacks:
+            callback()
+
+    def when_terminals_change(self, callback: Callable[[], None]) -> None:
+        """Have `callback()` called, at once, whenever `terminals` may have changed."""
+        self._terminal_callbacks.append(callback)
+
+    def set_known(self, addresses: Iterable[str]) -> None:
+        """Say which terminals are known, by address alone."""
         known = frozenset(addresses)
         for address in known ^ self._known:
             entry = self._entries.get(address)
@@ -176,7 +230,10 @@ class Registry:
             del self._unknown_offline[address]
 
     def when_up(self, callback: Callable[[str], None]) -> None:
-        """Have `callback(address)` called, a moment later, whenever a link comes up."""
+        """Have `callback(address)` called, a moment later, whenever a link comes up.
+
+        For one that is flapping that is when it has stayed up for its hold-off.
+        """
         self._up_callbacks.append(callback)
 
     # What the links tell.
@@ -201,9 +258,15 @@ class Registry:
             entry.reason = f"took the place of {older.remote}"
             log.warning("%s: %s %s", address, link.remote, entry.reason)
             older.close(f"replaced by a newer connection from {link.remote}")
+        self._stop_hold_off(entry)
+        hold_off_s = entry.flapping.came_up(time.monotonic())
+        loop = asyncio.get_running_loop()
+        if hold_off_s:
+            log.info("%s: flapping; taken as up after %.0f s", address, hold_off_s)
+            entry.hold_off = loop.call_later(hold_off_s, self._stayed_up, entry)
         self._announce(entry, at)
-        for callback in self._up_callbacks:
-            asyncio.get_running_loop().call_soon(callback, address)
+        if not hold_off_s:
+            self._tell_up(address)
         return entry
 
     def down(self, address: str, link: LiveLink | None, reason: str, at: datetime) -> None:
@@ -214,6 +277,7 @@ class Registry:
         entry.link = None
         entry.since = at
         entry.reason = reason
+        self._stop_hold_off(entry)
         self._unsaved[address] = entry
         self._announce(entry, at)
         if not self._is_known(entry):
@@ -236,23 +300,46 @@ class Registry:
             self._forget(address)
 
     def heard(self, entry: Entry, at: datetime, size: int) -> None:
-        """Bytes have come over a link."""
+        """A frame, or other bytes, have come over a link."""
         entry.last_seen = at
         entry.bytes_in += size
+        entry.frames_in += 1
         self._unsaved[entry.address] = entry
 
     def sent(self, entry: Entry, size: int) -> None:
-        """Bytes have been sent over a link."""
+        """A frame has been sent over a link."""
         entry.bytes_out += size
+        entry.frames_out += 1
+        self._unsaved[entry.address] = entry
+
+    def count(self, entry: Entry, fault: Fault) -> None:
+        """Something has gone wrong on a link that is up."""
+        setattr(entry, fault, getattr(entry, fault) + 1)
         self._unsaved[entry.address] = entry
 
     # Helpers.
+
+    def _tell_up(self, address: str) -> None:
+        for callback in self._up_callbacks:
+            asyncio.get_running_loop().call_soon(callback, address)
+
+    def _stayed_up(self, entry: Entry) -> None:
+        """A flapping link has been up for its hold-off."""
+        entry.hold_off = None
+        self._unsaved[entry.address] = entry
+        self._announce(entry, utc_now())
+        self._tell_up(entry.address)
+
+    def _stop_hold_off(self, entry: Entry) -> None:
+        if entry.hold_off is not None:
+            entry.hold_off.cancel()
+            entry.hold_off = None
 
     def _is_known(self, entry: Entry) -> bool:
         return entry.kind == "channel" or entry.address in self._known
 
     def _forget(self, address: str) -> None:
-        del self._entries[address]
+        self._stop_hold_off(self._entries.pop(address))
         self._unknown_offline.pop(address, None)
         self._unsaved.pop(address, None)
         self._forgotten.add(address)
@@ -273,6 +360,14 @@ class Registry:
             bytes_out=entry.bytes_out,
             logins=entry.logins,
             replaced=entry.replaced,
+            frames_in=entry.frames_in,
+            frames_out=entry.frames_out,
+            late=entry.late,
+            duplicate=entry.duplicate,
+            timeouts=entry.timeouts,
+            bad=entry.bad,
+            wrong_address=entry.wrong_address,
+            flapping=entry.hold_off is not None,
         )
 
     def _announce(self, entry: Entry, at: datetime) -> None:
@@ -312,3 +407,9 @@ class Registry:
             for address, entry in unsaved.items():
                 if self._entries.get(address) is entry:
                     self._unsaved[address] = entry
+
+
+def _why_down(entry: Entry | None) -> str:
+    if entry is None:
+        return "it has not been online since the station started"
+    return f"offline since {entry.since:%Y-%m-%d %H:%M:%S} UTC ({entry.reason})"

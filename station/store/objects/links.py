@@ -12,7 +12,11 @@ from station.store.objects.base import Objects, Page, matching
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """A link as it stands: since when, and why it is offline; counters are of this process."""
+    """A link as it stands: since when, and why it is offline; counters are of this process.
+
+    `late` to `wrong_address` count what went wrong while it was up; `flapping`: it came up too
+    often of late.
+    """
 
     address: str
     station: str
@@ -29,6 +33,14 @@ class LinkState:
     bytes_out: int = 0
     logins: int = 0
     replaced: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    late: int = 0
+    duplicate: int = 0
+    timeouts: int = 0
+    bad: int = 0
+    wrong_address: int = 0
+    flapping: bool = False
 
 
 class Links(Objects[LinkState]):
