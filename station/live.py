@@ -3,7 +3,7 @@
 A listener that is slow loses its oldest announcements, never the speaker's time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,18 +14,27 @@ class Feed:
     """Topics: `links`, `frames`, `runs`, `readings`; a message is a dict that JSON can hold."""
 
     def __init__(self) -> None:
-        self._listeners: list[Listener] = []
+        self._listeners: dict[str, list[Listener]] = {}  # By topic; "" hears all.
+
+    def has_listeners(self, topic: str) -> bool:
+        """Tell whether anybody would hear: a message is not made for nobody."""
+        return bool(self._listeners) and (topic in self._listeners or "" in self._listeners)
 
     def announce(self, topic: str, message: dict[str, Any]) -> None:
-        """Tell every listener; it must return at once."""
-        for listener in tuple(self._listeners):
+        """Tell every listener of the topic; it must return at once."""
+        for listener in (*self._listeners.get(topic, ()), *self._listeners.get("", ())):
             listener(topic, message)
 
     @contextmanager
-    def listening(self, listener: Listener) -> Iterator[None]:
-        """Hear every announcement for as long as the block lasts."""
-        self._listeners.append(listener)
+    def listening(self, listener: Listener, topics: Iterable[str] = ("",)) -> Iterator[None]:
+        """Hear every announcement of the topics, or all, for as long as the block lasts."""
+        chosen = tuple(topics)
+        for topic in chosen:
+            self._listeners.setdefault(topic, []).append(listener)
         try:
             yield
         finally:
-            self._listeners.remove(listener)
+            for topic in chosen:
+                self._listeners[topic].remove(listener)
+                if not self._listeners[topic]:
+                    del self._listeners[topic]

@@ -1,26 +1,25 @@
-"""What crossed the links: the last frames in memory, and all of them, later, in the frame log.
+"""What crossed the links: the last frames in memory, and, later, in the frame log.
 
-Recording never waits. Records go to the store in the background; while the database is away they
-are held up to a limit, and beyond it the oldest are dropped, counted and told in the log.
+Recording never waits and costs next to nothing: records are made of what is kept only when somebody
+looks or when they are written. Heartbeats and their confirmations stay in memory unless the
+settings say otherwise: of 15,000 terminals they would be forty million records a day, in which
+nobody looks for anything.
 """
 
-import asyncio
 import itertools
-import logging
+import secrets
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from station import tasks
-from station.errors import DatabaseDown
+from station.frontend.behind import WriteBehind
+from station.frontend.keys import is_heartbeat, keys_of, may_name_a_meter
 from station.live import Feed
 from station.protocols.describe import meter_of
 from station.protocols.noise import Noise
 from station.store.objects.frames import FrameRecord
-
-log = logging.getLogger(__name__)
 
 RECENT_PER_LINK = 200
 RECENT_MAX = (
@@ -29,15 +28,13 @@ RECENT_MAX = (
 LATEST_MAX = 2000  # Of all links together: what the frame monitor begins with.
 UNSAVED_MAX = 50_000  # Some 25 MB: twenty minutes of 10,000 terminals while the database is away.
 WRITE_PERIOD_S = 0.5
-WRITE_BATCH_MAX = 1000
-WRITE_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 3.0
 NOISE_SHOWN_MAX = 256  # Bytes of one piece of noise; the note says how many there were.
+ASKED_MAX = 10_000  # Exchanges whose meter is remembered; no more can be under way at once.
+
+HEARTBEAT = "heartbeat"  # The note of a heartbeat that its bytes do not tell: a DTU's packet.
 
 Direction = Literal["in", "out"]
-
-_START = b"\x68"  # At byte 5 of a frame of 1376.1, at byte 7 of one of 645.
-_FORWARDING = b"\x10"  # AFN of 1376.1 at byte 12: the only one whose frames hold a meter's.
 
 
 class FrameStore(Protocol):
@@ -48,38 +45,65 @@ class FrameStore(Protocol):
         ...
 
 
+class _Kept(NamedTuple):
+    """What is kept of one frame; the rest is worked out when somebody looks."""
+
+    number: int
+    at: datetime
+    link: str
+    direction: Direction
+    raw: bytes
+    meter: str | None
+    exchange: int | None
+    note: str
+    is_beat: bool
+
+
 class Trace:
     """The frames of all links of this station."""
 
-    def __init__(self, feed: Feed, frames: FrameStore, per_link: int = RECENT_PER_LINK) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        frames: FrameStore,
+        per_link: int = RECENT_PER_LINK,
+        *,
+        log_heartbeats: bool = False,
+    ) -> None:
         self._feed = feed
-        self._frames = frames
         self._per_link = per_link
-        self._recent: OrderedDict[str, deque[FrameRecord]] = OrderedDict()
+        self._log_heartbeats = log_heartbeats
+        self._recent: OrderedDict[str, deque[_Kept]] = OrderedDict()
         self._recent_count = 0
-        self._latest: deque[FrameRecord] = deque(maxlen=LATEST_MAX)
-        self._unsaved: deque[FrameRecord] = deque()
-        self._dropped = 0  # Since the database went away.
-        self._database_down = False
-        self._writer: asyncio.Task[None] | None = None
-        # Begins with the microseconds of the start: no station makes as many exchanges as these
+        self._latest: deque[_Kept] = deque(maxlen=LATEST_MAX)
+        self._asked: dict[int, str] = {}  # Exchange to meter.
+        # Both begin with the microseconds of the start: no station records as many frames as these
         # go by, so a later start has numbers of its own, and a browser still counts so far.
-        self._exchanges = itertools.count(time.time_ns() // 1000)
-        self.dropped_total = 0
+        start = time.time_ns() // 1000
+        self._exchanges = itertools.count(start)
+        self._numbers = itertools.count(start)
+        self._own = secrets.token_hex(3)  # Two stations may start in one microsecond.
+        self._frames = frames
+        self._log: WriteBehind[_Kept] = WriteBehind(
+            "frames", self._save, UNSAVED_MAX, WRITE_PERIOD_S
+        )
+
+    @property
+    def dropped_total(self) -> int:
+        """Return how many frames the log has missed since the start."""
+        return self._log.dropped_total
 
     def start(self) -> None:
         """Begin to write records to the store."""
-        self._writer = tasks.spawn(
-            tasks.periodically(WRITE_PERIOD_S, self._write, name="frame log"), name="frame log"
-        )
+        self._log.start()
 
     async def stop(self) -> None:
         """Write what waits, if the database takes it soon, and end the writing."""
-        await tasks.cancel(self._writer)
-        try:
-            await asyncio.wait_for(self._write(), STOP_TIMEOUT_S)
-        except asyncio.TimeoutError:
-            log.warning("%d frames were not written to the frame log", len(self._unsaved))
+        await self._log.stop(STOP_TIMEOUT_S)
+
+    async def flush(self) -> None:
+        """Write what waits now, if the database takes it."""
+        await self._log.flush()
 
     def new_exchange(self) -> int:
         """Return the number of a new exchange."""
@@ -95,53 +119,78 @@ class Trace:
         exchange: int | None = None,
         note: str = "",
     ) -> None:
-        """Keep one frame; `meter` is found in it when it is not given."""
-        if meter is None:
-            meter = _meter_in(raw)
-        self._keep(FrameRecord(at, link, direction, raw, meter, exchange, note))
+        """Keep one frame.
+
+        When `meter` is not given it is the one that was asked in this exchange, or else one that
+        the frame itself names.
+        """
+        if exchange is not None:
+            meter = self._meter_asked(exchange, meter, direction)
+        if meter is None and may_name_a_meter(raw):
+            meter = meter_of(raw)
+        records = self._records_of(link)
+        is_beat = exchange is None and self._is_beat(records, direction, raw, note)
+        number = next(self._numbers)
+        self._keep(records, _Kept(number, at, link, direction, raw, meter, exchange, note, is_beat))
 
     def record_noise(self, link: str, noise: Noise, at: datetime) -> None:
         """Keep bytes that came in and are no frame."""
         shown = noise.data[:NOISE_SHOWN_MAX]
         note = f"noise, {len(noise.data)} bytes: {noise.reason}"
-        self._keep(FrameRecord(at, link, "in", shown, None, None, note))
+        number = next(self._numbers)
+        self._keep(
+            self._records_of(link), _Kept(number, at, link, "in", shown, None, None, note, False)
+        )
 
     def recent(self, link: str | None = None, limit: int = 100) -> list[FrameRecord]:
         """Return the last frames of one link or of all, newest first."""
-        records = self._latest if link is None else self._recent.get(link, ())
-        return list(itertools.islice(reversed(records), limit))
+        return [self._record_of(kept) for kept in itertools.islice(self._newest(link), limit)]
 
-    def _keep(self, record: FrameRecord) -> None:
-        self._keep_recent(record)
-        self._unsaved.append(record)
-        while len(self._unsaved) > UNSAVED_MAX:
-            self._unsaved.popleft()
-            self._dropped += 1
-            self.dropped_total += 1
-        self._feed.announce(
-            "frames",
-            {
-                "at": record.at.isoformat(),
-                "link": record.link,
-                "direction": record.direction,
-                "hex": record.raw.hex().upper(),
-                "meter": record.meter,
-                "note": record.note,
-            },
-        )
+    def unlogged(self, link: str | None = None, limit: int = 100) -> list[FrameRecord]:
+        """Return those of the last frames that the log will not hold, newest first."""
+        beats = (kept for kept in self._newest(link) if kept.is_beat and not self._log_heartbeats)
+        return [self._record_of(kept) for kept in itertools.islice(beats, limit)]
 
-    def _keep_recent(self, record: FrameRecord) -> None:
-        self._latest.append(record)
-        records = self._recent.get(record.link)
+    # Helpers.
+
+    def _newest(self, link: str | None) -> Iterable[_Kept]:
+        return reversed(self._latest if link is None else self._recent.get(link, deque()))
+
+    def _meter_asked(self, exchange: int, meter: str | None, direction: Direction) -> str | None:
+        """Remember whom an exchange is with when it begins; return it when an answer comes."""
+        if direction == "in":
+            return meter or self._asked.get(exchange)
+        if meter is not None:
+            self._asked[exchange] = meter
+            if len(self._asked) > ASKED_MAX:
+                del self._asked[next(iter(self._asked))]
+        return meter
+
+    def _is_beat(self, records: deque[_Kept], direction: Direction, raw: bytes, note: str) -> bool:
+        """Tell whether a frame is a heartbeat, or the confirmation right behind one."""
+        if direction == "in":
+            return note == HEARTBEAT or is_heartbeat(raw)
+        return bool(records) and records[-1].is_beat and records[-1].direction == "in"
+
+    def _records_of(self, link: str) -> deque[_Kept]:
+        records = self._recent.get(link)
         if records is None:
-            records = self._recent[record.link] = deque(maxlen=self._per_link)
+            records = self._recent[link] = deque(maxlen=self._per_link)
         else:
-            self._recent.move_to_end(record.link)
+            self._recent.move_to_end(link)
+        return records
+
+    def _keep(self, records: deque[_Kept], kept: _Kept) -> None:
+        self._latest.append(kept)
         if len(records) < self._per_link:
             self._recent_count += 1
-        records.append(record)
+        records.append(kept)
         if self._recent_count > RECENT_MAX:
             self._forget_oldest()
+        if self._log_heartbeats or not kept.is_beat:
+            self._log.put(kept)
+        if self._feed.has_listeners("frames"):
+            self._announce(kept)
 
     def _forget_oldest(self) -> None:
         link, records = next(iter(self._recent.items()))
@@ -150,32 +199,33 @@ class Trace:
         if not records:
             del self._recent[link]
 
-    async def _write(self) -> None:
-        """Write what waits; what the database does not take now is tried again later."""
-        try:
-            while self._unsaved:
-                await asyncio.wait_for(self._write_batch(), WRITE_TIMEOUT_S)
-        except (DatabaseDown, asyncio.TimeoutError) as error:
-            if not self._database_down:
-                log.warning("frames wait for the database: %s", error or "no answer")
-            self._database_down = True
-            return
-        if self._database_down:
-            log.info("frames are written again; %d were dropped meanwhile", self._dropped)
-        self._database_down = False
-        self._dropped = 0
+    def _announce(self, kept: _Kept) -> None:
+        self._feed.announce(
+            "frames",
+            {
+                "at": kept.at.isoformat(),
+                "link": kept.link,
+                "direction": kept.direction,
+                "hex": kept.raw.hex().upper(),
+                "meter": kept.meter,
+                "note": kept.note,
+            },
+        )
 
-    async def _write_batch(self) -> None:
-        batch = [self._unsaved.popleft() for _ in range(min(len(self._unsaved), WRITE_BATCH_MAX))]
-        try:
-            await self._frames.save_many(batch)
-        except BaseException:
-            self._unsaved.extendleft(reversed(batch))
-            raise
+    async def _save(self, batch: Sequence[_Kept]) -> None:
+        await self._frames.save_many([self._record_of(kept) for kept in batch])
 
-
-def _meter_in(raw: bytes) -> str | None:
-    """Return the meter a frame speaks of; a terminal's own frames are told at a glance."""
-    if raw[5:6] == _START != raw[7:8] and raw[12:13] != _FORWARDING:
-        return None
-    return meter_of(raw)
+    def _record_of(self, kept: _Kept) -> FrameRecord:
+        protocol, functions = keys_of(kept.raw)
+        return FrameRecord(
+            at=kept.at,
+            link=kept.link,
+            direction=kept.direction,
+            raw=kept.raw,
+            meter=kept.meter,
+            exchange=kept.exchange,
+            note=kept.note,
+            protocol=protocol,
+            functions=functions,
+            id=f"{kept.number:014x}{self._own}",
+        )

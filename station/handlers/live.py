@@ -51,7 +51,7 @@ class LiveHandler(Identity, WebSocketHandler):
             self._telling.cancel()
 
     def _hear(self, topic: str, message: dict[str, Any]) -> None:
-        if topic not in self._topics or (topic == "frames" and not self._is_wanted(message)):
+        if topic == "frames" and not self._is_wanted(message):
             return
         self._waiting.append({**message, "topic": topic})
         self._something.set()
@@ -64,7 +64,7 @@ class LiveHandler(Identity, WebSocketHandler):
     async def _tell(self) -> None:
         """Send what was heard until the page closes or its session ends."""
         checked = time.monotonic()
-        with self.parts.feed.listening(self._hear):
+        with self.parts.feed.listening(self._hear, self._topics):
             while True:
                 await self._wait()
                 if time.monotonic() - checked >= RECHECK_S:

@@ -21,7 +21,10 @@ EXCHANGE_SPAN = timedelta(minutes=10)  # Exchange numbers begin anew with each s
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
-    """Bytes that crossed a link at one moment, with what is known of them."""
+    """Bytes that crossed a link at one moment, with what is known of them.
+
+    `functions` are keys such as `qgdw1376 0C F25` and `dlt645 91`, the carrier's first.
+    """
 
     at: datetime
     link: str
@@ -30,6 +33,8 @@ class FrameRecord:
     meter: str | None = None
     exchange: int | None = None
     note: str = ""
+    protocol: str = ""
+    functions: tuple[str, ...] = ()
     id: str = field(default_factory=new_id)
 
 
