@@ -48,14 +48,14 @@ OPEN: tuple[CommandState, ...] = ("queued", "sent")
 class Step:
     """One step: what happened at a moment, why, and the exchange whose frames show it.
 
-    `ended_at` is when its exchange was over; a step without an exchange has none.
+    `began_at` is when the exchange began that was over at `at`; a step without one has none.
     """
 
     at: datetime
     name: StepName
     reason: str = ""
     exchange: int | None = None
-    ended_at: datetime | None = None
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
