@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from station.collector.completeness import TaskCompleteness
-from station.collector.items import ITEM_BY_CODE
 from station.collector.outcome import Cause
 from station.collector.plan import targets_of
 from station.handlers.parts import Parts
@@ -64,14 +63,13 @@ class Today:
         database = self._parts.database
         tasks = await self._parts.completeness.of_day(day)
         meters = await database.meters.many(None)
-        addresses = [meter.address for meter in meters]
-        stored = await database.readings.count_by_day(addresses, [*ITEM_BY_CODE], day, day)
+        stored = await database.readings.count([meter.address for meter in meters], day)
         asked, silent = silent_meters(tasks)
         waiting = set(silent).intersection(await self._under_way(tasks, meters, day))
         return DayCounts(
             day,
             tasks,
-            sum(stored.values()),
+            stored,
             asked,
             [meter for meter in silent if meter not in waiting],
             sorted(waiting),

@@ -28,6 +28,8 @@ from station.store.objects.coverage import Coverage
 from station.store.objects.events import Events
 from station.store.objects.frames import Frames
 from station.store.objects.links import Links
+from station.store.objects.meter_days import MeterDays
+from station.store.objects.meter_health import MeterHealths
 from station.store.objects.meters import Meters
 from station.store.objects.readings import Readings
 from station.store.objects.runs import Runs
@@ -36,6 +38,7 @@ from station.store.objects.settings import Settings
 from station.store.objects.tasks import Tasks
 from station.store.objects.terminals import Terminals
 from station.store.objects.users import Users
+from station.store.rebuild import make_compressed, make_coverage
 from station.units import UTC
 
 log = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ COMMAND_TIMEOUT_S = 5.0  # Longer than any call here takes on a sound box; then 
 PREPARE_TIMEOUT_S = 600.0  # Building an index over years of data takes minutes.
 FRAME_DAYS = 30  # Long enough to look into a complaint, short enough for a small disk.
 DAY_S = 86_400
-NAMESPACE_EXISTS, INDEX_OPTIONS_CONFLICT = 48, 85  # Codes of the server.
+INDEX_OPTIONS_CONFLICT = 85  # A code of the server.
 POOL_MAX = 20  # Connections; more would only queue inside the database on a small box.
 
 
@@ -59,6 +62,11 @@ class Index:
 
 INDEXES = (
     Index("meters", [("link", 1)], {}),
+    Index("meters", [("groups", 1)], {}),
+    Index("meter_health", [("failures", -1), ("_id", 1)], {}),
+    # Four years of success rates: one year beside the others.
+    Index("meter_days", [("at", 1), ("meter", 1)], {}),
+    Index("meter_days", [("at", 1)], {"expireAfterSeconds": 4 * 366 * DAY_S}),
     Index("links", [("station", 1), ("state", 1)], {}),
     Index("runs", [("started_at", -1), ("_id", -1)], {}),
     Index("runs", [("task_id", 1), ("started_at", -1), ("_id", -1)], {}),
@@ -91,11 +99,15 @@ class Database:
         self.terminals = Terminals(ends, meters)
         self.channels = Channels(ends, meters)
         self.meters = Meters(meters, ends)
+        self.meter_health = MeterHealths(collection("meter_health"))
+        self.meter_days = MeterDays(collection("meter_days"))
         self.links = Links(collection("links"))
         self.tasks = Tasks(collection("tasks"), collection("progress"))
         self.runs = Runs(collection("runs"))
         self.coverage = Coverage(collection("holes"))
-        self.readings = Readings(collection("sheets"), collection("latest"), zone)
+        self.readings = Readings(
+            collection("sheets"), collection("latest"), collection("coverage"), zone
+        )
         self.frames = Frames(collection("frames"))
         self.commands = Commands(collection("commands"))
         self.events = Events(collection("events"))
@@ -228,16 +240,11 @@ async def _make_index(database: "AsyncIOMotorDatabase[Document]", index: Index) 
 
 
 async def _make_collections(database: "AsyncIOMotorDatabase[Document]") -> None:
-    """Schema 1: make the large collections, compressed well. What is there already stays."""
-    options = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+    """Schema 1: make the large collections, compressed well."""
     for name in ("sheets", "frames"):
-        try:
-            await database.command({"create": name, "storageEngine": options})
-        except OperationFailure as error:
-            if error.code != NAMESPACE_EXISTS:
-                raise
+        await make_compressed(database, name)
 
 
 # Number n brings schema n-1 to n. Each may be cut off and run again.
-MIGRATIONS = (_make_collections,)
+MIGRATIONS = (_make_collections, make_coverage)
 SCHEMA_VERSION = len(MIGRATIONS)

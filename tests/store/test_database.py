@@ -33,7 +33,7 @@ async def test_every_index_of_the_table_is_made(database: Database, mongo_uri: s
 
 async def test_large_collections_are_compressed(database: Database, mongo_uri: str) -> None:
     client: AsyncIOMotorClient = AsyncIOMotorClient(mongo_uri)
-    for name in ("sheets", "frames"):
+    for name in ("sheets", "frames", "coverage"):
         stats = await client[database.name].command("collStats", name)
         assert "block_compressor=zstd" in stats["wiredTiger"]["creationString"]
     client.close()

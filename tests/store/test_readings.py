@@ -1,7 +1,8 @@
-"""Readings: the first value of a slot stays, nothing is lost and nothing is there twice."""
+"""Readings: saved again nothing changes, nothing is lost and nothing is there twice."""
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
 from station.store.objects import readings as readings_module
 from station.store.objects.readings import Reading
-from station.units import UTC, day_start, moment_of
+from station.units import UTC, day_start, moment_of, slot_of
 
 METER, OTHER = "000000000161", "000000000162"
 ENERGY, VOLTAGE = "energy_import_total", "voltage_a"
@@ -58,6 +59,22 @@ async def all_of(database: Database, readings: Iterable[Reading]) -> list[Readin
     return found
 
 
+async def coverage_is_exact(database: Database, zone: ZoneInfo, stored: list[Reading]) -> None:
+    """Check the coverage against what the sheets hold."""
+    bits: Counter[tuple[str, str, date]] = Counter()
+    values: Counter[tuple[str, date]] = Counter()
+    for each in stored:
+        day, slot = slot_of(each.moment, zone)
+        bits[each.meter, each.item, day] += 1 << slot // 15
+        values[each.meter, day] += 1
+    meters = sorted({meter for meter, _, _ in bits})
+    items = sorted({item for _, item, _ in bits})
+    days = [day for _, _, day in bits]
+    assert await database.readings.coverage(meters, items, min(days), max(days)) == bits
+    for (meter, day), number in values.items():
+        assert await database.readings.count([meter], day) == number
+
+
 def in_order(readings: Iterable[Reading]) -> list[Reading]:
     return sorted(readings, key=lambda each: (each.meter, each.item, each.moment))
 
@@ -80,10 +97,18 @@ async def test_every_field_comes_back(database: Database, zone: ZoneInfo) -> Non
     at = moment_of(DAY, 0, zone)
     saved = [
         Reading(METER, ENERGY, at, 0, READ_AT),
-        Reading(METER, ENERGY, at + 15 * timedelta(minutes=1), None, READ_AT + MS, "read_now"),
+        Reading(
+            METER,
+            ENERGY,
+            at + 15 * timedelta(minutes=1),
+            None,
+            READ_AT + MS,
+            "read_now",
+            "recorded",
+        ),
         Reading(METER, ENERGY, at + timedelta(minutes=30), -5, READ_AT - MS, "gap"),
         Reading(METER, ENERGY, at + timedelta(minutes=45), 2**31, READ_AT + timedelta(days=400)),
-        Reading(METER, ENERGY, at + timedelta(minutes=60), 2**63 - 1, READ_AT, "task"),
+        Reading(METER, ENERGY, at + timedelta(minutes=60), 2**63 - 1, READ_AT, "task", "late"),
         Reading(METER, ENERGY, at + timedelta(minutes=75), -(2**63), READ_AT - timedelta(days=40)),
     ]
     for order in (saved, saved[::-1]):
@@ -95,7 +120,7 @@ async def test_every_field_comes_back(database: Database, zone: ZoneInfo) -> Non
 
 
 def _without_meter(reading: Reading) -> tuple:
-    return reading.item, reading.moment, reading.value, reading.read_at, reading.source
+    return reading[1:]
 
 
 async def test_a_sheet_is_shaped_as_written_down(
@@ -112,6 +137,7 @@ async def test_a_sheet_is_shaped_as_written_down(
             "_id": "000000000161/energy_import_total/2024-05-01",
             "read_at": READ_AT.replace(tzinfo=None),
             "source": "task",
+            "quality": "live",
             "values": {"0": 12345, "15": 12360},
             "later": {"15": 900_000},
             "sources": {"15": "read_now"},
@@ -129,7 +155,9 @@ async def test_saved_again_nothing_changes(
     assert await raw_sheets(mongo_uri, database) == before
 
 
-async def test_first_value_stays(database: Database, zone: ZoneInfo, mongo_uri: str) -> None:
+async def test_first_of_equally_good_values_stays(
+    database: Database, zone: ZoneInfo, mongo_uri: str
+) -> None:
     saved = whole_day(zone)
     await database.readings.save(saved)
     before = await raw_sheets(mongo_uri, database)
@@ -141,7 +169,7 @@ async def test_first_value_stays(database: Database, zone: ZoneInfo, mongo_uri: 
 async def test_absent_is_a_value_too(database: Database, zone: ZoneInfo) -> None:
     saved = whole_day(zone, value=None)
     assert await database.readings.save(saved) == 96
-    assert await database.readings.save(whole_day(zone)) == 0
+    assert await database.readings.save(whole_day(zone, value=None, source="gap")) == 0
     assert await all_of(database, saved) == saved
 
 
@@ -215,9 +243,10 @@ async def test_days_of_any_length(
     ]
     assert await opened.readings.save(saved) == slots + 8
     assert await opened.readings.curve(METER, ENERGY, start, end) == saved[4:-4]
-    assert await opened.readings.count_by_day([METER], [ENERGY], day, day) == {
-        (METER, ENERGY, day): slots
+    assert await opened.readings.coverage([METER], [ENERGY], day, day) == {
+        (METER, ENERGY, day): (1 << slots) - 1
     }
+    assert await opened.readings.count([METER], day) == slots
     await opened.close()
 
 
@@ -251,10 +280,15 @@ async def test_stored_slots_and_counts(database: Database, zone: ZoneInfo) -> No
         (METER, ENERGY, DAY): frozenset({0, 15, 30, 45, 60}),
         (OTHER, ENERGY, tomorrow): frozenset(range(0, 1440, 15)),
     }
-    assert await database.readings.count_by_day(*asked) == {
-        (METER, ENERGY, DAY): 5,
-        (OTHER, ENERGY, tomorrow): 96,
+    assert await database.readings.coverage(*asked) == {
+        (METER, ENERGY, DAY): 0b11111,
+        (OTHER, ENERGY, tomorrow): 2**96 - 1,
     }
+    assert await database.readings.coverage([METER], [ENERGY], DAY, DAY) == {
+        (METER, ENERGY, DAY): 0b11111
+    }
+    assert await database.readings.count([METER, OTHER], DAY) == 5 + 96
+    assert await database.readings.count([METER, OTHER], tomorrow) == 96
     assert await database.readings.stored_slots([], [ENERGY], DAY, DAY) == {}
 
 
@@ -266,9 +300,12 @@ async def test_many_keys_are_asked_in_parts(
     meters = [f"{n:012d}" for n in range(10)]
     saved = [each for meter in meters for each in whole_day(zone, meter=meter)[:2]]
     assert await database.readings.save(saved) == 20
-    assert await database.readings.count_by_day(meters, [ENERGY], DAY, DAY) == {
-        (meter, ENERGY, DAY): 2 for meter in meters
-    }
+    monkeypatch.setattr(readings_module, "MONTHS_PER_QUERY", 3)
+    stored = await database.readings.stored_slots(meters, [ENERGY], DAY, DAY)
+    assert stored == {(meter, ENERGY, DAY): {0, 15} for meter in meters}
+    covered = await database.readings.coverage(meters, [ENERGY], DAY, DAY)
+    assert covered == {(meter, ENERGY, DAY): 0b11 for meter in meters}
+    assert await database.readings.count(meters, DAY) == 20
 
 
 async def test_latest_never_goes_back(database: Database, zone: ZoneInfo) -> None:
@@ -319,6 +356,7 @@ async def test_savers_of_the_same_at_once(database: Database, zone: ZoneInfo, sa
     stored = await all_of(database, batches[0])
     assert sum(counts) == len(stored) == 5 * 96
     assert all(each.read_at == READ_AT + each.value * MS for each in stored), "fields mixed up"
+    await coverage_is_exact(database, zone, stored)
     latest = await database.readings.latest(meters)
     assert [latest[meter] for meter in meters] == [[each] for each in stored[95::96]]
 
@@ -328,6 +366,7 @@ async def test_slots_of_one_sheet_at_once(database: Database, zone: ZoneInfo) ->
     counts = await asyncio.gather(*(database.readings.save([each]) for each in saved[:40]))
     assert counts == [1] * 40
     assert await all_of(database, saved[:40]) == saved[:40]
+    await coverage_is_exact(database, zone, saved[:40])
     assert (await database.readings.latest())[METER] == [saved[39]]
 
 
@@ -361,6 +400,7 @@ async def test_save_cut_off_and_done_again(
         await comes_back(own)
         await _save_until_done(own, saved)
         assert await all_of(own, saved) == in_order(saved)
+        await coverage_is_exact(own, zone, saved)
         latest = await own.readings.latest()
         assert latest == {
             meter: [whole_day(zone, meter=meter, day=days[1])[-1]] for meter in meters

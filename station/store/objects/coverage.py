@@ -14,9 +14,11 @@ from typing import Any
 from pymongo import UpdateOne
 
 from station.store.driver import Collection
+from station.store.objects import months
+from station.store.objects.sheets import SheetKey
 
 MONTHS_PER_WRITE = 1000  # Some 200 bytes each in one command.
-HoleKey = tuple[str, str, date]  # Meter, item, local day.
+MONTHS_PER_QUERY = 500  # Some 2 kB each with a dead meter's whole month.
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Coverage:
         """
         changes: dict[str, dict[str, Any]] = {}
         for each in causes:
-            fields = changes.setdefault(month_key(each.meter, each.day), {})
+            fields = changes.setdefault(months.key_of(each.meter, each.day), {})
             fields[f"causes.{each.item}.{each.day.day}"] = {"cause": each.cause, "at": each.at}
         keys = sorted(changes)
         for start in range(0, len(keys), MONTHS_PER_WRITE):
@@ -54,30 +56,14 @@ class Coverage:
 
     async def causes(
         self, meters: Sequence[str], items: Sequence[str], first_day: date, last_day: date
-    ) -> dict[HoleKey, HoleCause]:
+    ) -> dict[SheetKey, HoleCause]:
         """Return the causes that are known of these days, both included."""
-        found: dict[HoleKey, HoleCause] = {}
-        keys = [month_key(meter, day) for meter in meters for day in months(first_day, last_day)]
-        for start in range(0, len(keys), MONTHS_PER_WRITE):
-            query = {"_id": {"$in": keys[start : start + MONTHS_PER_WRITE]}}
-            fields = {f"causes.{item}": 1 for item in items}
+        found: dict[SheetKey, HoleCause] = {}
+        keys = months.keys(meters, first_day, last_day)
+        fields = months.fields("causes", items, first_day, last_day)
+        for start in range(0, len(keys), MONTHS_PER_QUERY):
+            query = {"_id": {"$in": keys[start : start + MONTHS_PER_QUERY]}}
             for document in await self._holes.find(query, fields=fields):
-                meter, month = document["_id"].split("/")
-                for item, days in document.get("causes", {}).items():
-                    for number, noted in days.items():
-                        day = date.fromisoformat(f"{month}-{int(number):02}")
-                        if first_day <= day <= last_day:
-                            found[meter, item, day] = HoleCause(meter, item, day, **noted)
+                for key, noted in months.entries(document, "causes", first_day, last_day):
+                    found[key] = HoleCause(*key, **noted)
         return found
-
-
-def month_key(meter: str, day: date) -> str:
-    """Return the key of a meter's month: `000000000161/2024-05`."""
-    return f"{meter}/{day:%Y-%m}"
-
-
-def months(first_day: date, last_day: date) -> list[date]:
-    """Return the first days of the months that these days lie in."""
-    count = (last_day.year - first_day.year) * 12 + last_day.month - first_day.month + 1
-    numbers = (first_day.year * 12 + first_day.month - 1 + n for n in range(count))
-    return [date(number // 12, number % 12 + 1, 1) for number in numbers]
