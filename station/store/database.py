@@ -22,11 +22,14 @@ from station.store.driver import (
     Order,
     our_errors,
 )
+from station.store.objects.blocks import Blocks
 from station.store.objects.channels import Channels
 from station.store.objects.commands import Commands
 from station.store.objects.coverage import Coverage
 from station.store.objects.events import Events
 from station.store.objects.frames import Frames
+from station.store.objects.link_events import KEPT_DAYS as LINK_EVENT_DAYS
+from station.store.objects.link_events import LinkEvents
 from station.store.objects.links import Links
 from station.store.objects.meter_days import MeterDays
 from station.store.objects.meter_health import MeterHealths
@@ -37,6 +40,8 @@ from station.store.objects.sessions import Sessions
 from station.store.objects.settings import Settings
 from station.store.objects.tasks import Tasks
 from station.store.objects.terminals import Terminals
+from station.store.objects.traffic import KEPT_DAYS as TRAFFIC_DAYS
+from station.store.objects.traffic import Traffics
 from station.store.objects.users import Users
 from station.store.rebuild import make_compressed, make_coverage
 from station.units import UTC
@@ -68,11 +73,16 @@ INDEXES = (
     Index("meter_days", [("at", 1), ("meter", 1)], {}),
     Index("meter_days", [("at", 1)], {"expireAfterSeconds": 4 * 366 * DAY_S}),
     Index("links", [("station", 1), ("state", 1)], {}),
+    Index("link_events", [("address", 1), ("at", -1), ("_id", -1)], {}),
+    Index("link_events", [("at", 1)], {"expireAfterSeconds": LINK_EVENT_DAYS * DAY_S}),
+    Index("traffic", [("address", 1), ("day", 1)], {}),
+    Index("traffic", [("day", 1)], {"expireAfterSeconds": TRAFFIC_DAYS * DAY_S}),
     Index("runs", [("started_at", -1), ("_id", -1)], {}),
     Index("runs", [("task_id", 1), ("started_at", -1), ("_id", -1)], {}),
     Index("runs", [("station", 1), ("state", 1)], {}),
     Index("frames", [("link", 1), ("at", -1)], {}),
     Index("frames", [("meter", 1), ("at", -1)], {}),
+    Index("frames", [("functions", 1), ("at", -1)], {}),
     Index("commands", [("request_id", 1)], {"unique": True}),
     Index("commands", [("station", 1), ("state", 1)], {}),
     Index("commands", [("meter", 1), ("_id", -1)], {}),
@@ -102,6 +112,9 @@ class Database:
         self.meter_health = MeterHealths(collection("meter_health"))
         self.meter_days = MeterDays(collection("meter_days"))
         self.links = Links(collection("links"))
+        self.link_events = LinkEvents(collection("link_events"))
+        self.traffic = Traffics(collection("traffic"))
+        self.blocks = Blocks(collection("blocks"))
         self.tasks = Tasks(collection("tasks"), collection("progress"))
         self.runs = Runs(collection("runs"))
         self.coverage = Coverage(collection("holes"))

@@ -4,11 +4,13 @@ A thing is a frozen dataclass; its key field is the document's `_id`, so uniquen
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
+from pymongo import InsertOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from station.errors import Conflict, NotFound
 from station.store.driver import Collection, Document, Order
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Thing = TypeVar("Thing", bound="DataclassInstance")
+
+DUPLICATE_KEY = 11000  # A code of the server.
 
 Many = list[Thing]  # Named here, because the verb `list` hides the type inside the classes.
 Page = tuple[list[Thing], int]  # One page, and how many there are in all.
@@ -75,6 +79,16 @@ class Objects(Generic[Thing]):
         """Remove the one with this key. Raises NotFound."""
         if not await self._collection.remove(self._query(key)):
             raise self._missing(key)
+
+    async def _keep_new(self, things: Sequence[Thing]) -> None:
+        """Insert these; ones whose keys are there already stay as they are."""
+        if not things:
+            return
+        try:
+            await self._collection.write([InsertOne(self._to_document(thing)) for thing in things])
+        except BulkWriteError as error:
+            if any(each["code"] != DUPLICATE_KEY for each in error.details["writeErrors"]):
+                raise
 
     async def _all(self, query: Document, order: Order | None = None) -> Many[Thing]:
         found = await self._collection.find(query, order=order or [("_id", 1)])

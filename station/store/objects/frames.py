@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pymongo import InsertOne
-from pymongo.errors import BulkWriteError
-
 from station.store.driver import Document
 from station.store.objects.base import Many, Objects, Page, new_id
 
 TOTAL_MAX = 10_000  # "More than ten thousand" is enough to know; counting millions is slow.
+# As the indexes lie; within a millisecond that is the order of writing, the newest first.
+NEWEST_FIRST = [("at", -1)]
 EXCHANGE_SPAN = timedelta(minutes=10)  # Exchange numbers begin anew with each start of a station.
 
 
@@ -47,15 +46,7 @@ class Frames(Objects[FrameRecord]):
 
     async def save_many(self, records: Sequence[FrameRecord]) -> None:
         """Keep these records; ones that are kept already stay as they are."""
-        if not records:
-            return
-        try:
-            await self._collection.write(
-                [InsertOne(self._to_document(record)) for record in records]
-            )
-        except BulkWriteError as error:
-            if any(each["code"] != 11000 for each in error.details["writeErrors"]):
-                raise
+        await self._keep_new(records)
 
     async def list(
         self,
@@ -75,7 +66,7 @@ class Frames(Objects[FrameRecord]):
         if moments:
             query["at"] = moments
         found = await self._collection.find(
-            query, order=[("at", -1), ("_id", -1)], skip=skip, limit=limit
+            query, order=NEWEST_FIRST, skip=skip, limit=limit
         )
         total = await self._collection.count(query, limit=TOTAL_MAX)
         return [self._from_document(document) for document in found], total
