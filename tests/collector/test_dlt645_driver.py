@@ -3,14 +3,15 @@
 Payloads are written by hand after the digest; the independent meter is asked in tests/whole.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from station.collector.drivers.dlt645 import Dlt645Driver
+from station.collector.drivers import dlt645_records
+from station.collector.drivers.base import NoMemory
+from station.collector.drivers.dlt645 import Dlt645Driver, exchanges_of
 from station.collector.items import ITEM_BY_CODE
 from station.collector.outcome import Cause, Got, Missed, Outcome
 from station.collector.plan import Want, Way
@@ -29,7 +30,32 @@ METER = Meter(ADDRESS, "", link="line-1", profile_interval_min=15)
 
 NO_SUCH_DATA = 0x02
 
-Script = Callable[[Frame], Frame | Exception]
+NOT_AUTHORISED = 0x04
+
+
+@pytest.fixture(autouse=True)
+def _today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dlt645_records, "utc_now", lambda: NOW)
+
+
+class Remembering(NoMemory):
+    """Remembers refusals as long as it lives."""
+
+    def __init__(self) -> None:
+        self.refused: set[tuple[str, str]] = set()
+        self.waits: list[float] = []
+
+    def refuses(self, meter: str, block: str) -> bool:
+        return (meter, block) in self.refused
+
+    def note_refusal(self, meter: str, block: str) -> None:
+        self.refused.add((meter, block))
+
+    def answer_timeout_s(self, _meter: str) -> float:
+        return 3.5
+
+    def note_wait(self, _meter: str, waited_s: float) -> None:
+        self.waits.append(waited_s)
 
 
 class WrittenBus:
@@ -40,18 +66,21 @@ class WrittenBus:
     def __init__(self, answers: dict[str, str | Exception | list[str | Exception]]) -> None:
         self._answers = answers
         self.asked: list[str] = []
+        self.timeouts: set[float] = set()
 
     async def exchange(
         self, inquiry: Inquiry645, *, priority: Priority, timeout_s: float
     ) -> Answer[Frame]:
         request = inquiry.request
         assert priority is Priority.TASK
-        assert timeout_s > 0
+        self.timeouts.add(timeout_s)
         key = f"{request.control:02X} {request.data[::-1].hex().upper()}"
         self.asked.append(key)
         answer = self._answers.get(key)
         if isinstance(answer, list):
             answer = answer.pop(0)
+        if answer == "!":
+            return Answer(requests.refuse(request, NOT_AUTHORISED), NOW, 1, 0.1)
         if answer is None:
             return Answer(requests.refuse(request, NO_SUCH_DATA), NOW, 1, 0.1)
         if isinstance(answer, Exception):
@@ -65,8 +94,10 @@ def live(*codes: str) -> list[Want]:
     return [Want(ITEM_BY_CODE[code], NOW, (Way.LIVE,)) for code in codes]
 
 
-async def read(bus: WrittenBus, wants: list[Want], meter: Meter = METER) -> dict[str, Outcome]:
-    driver = Dlt645Driver(bus, meter, priority=Priority.TASK, zone=ZONE)
+async def read(
+    bus: WrittenBus, wants: list[Want], meter: Meter = METER, memory: NoMemory | None = None
+) -> dict[str, Outcome]:
+    driver = Dlt645Driver(bus, meter, priority=Priority.TASK, zone=ZONE, memory=memory)
     return {
         f"{one.want.item.code}": one async for outcomes in driver.read(wants) for one in outcomes
     }
@@ -187,24 +218,70 @@ def block(hour: int, minute: int, power: str) -> str:
 POWER = "00 10 00 00 10 00 FF FF FF FF FF FF" + "00 00 00" * 4  # 0.1000 kW, no phases B and C
 
 
-async def test_recorded_points_are_asked_in_spans() -> None:
+def values(outcomes: list[Outcome]) -> list[int | None]:
+    assert all(isinstance(one, Got) and one.quality == "recorded" for one in outcomes)
+    return [value(one) for one in outcomes]
+
+
+def causes(outcomes: list[Outcome]) -> list[Cause]:
+    return [one.cause for one in outcomes if isinstance(one, Missed)]
+
+
+async def test_recorded_points_of_one_class_are_asked_in_spans() -> None:
     answers = block(1, 0, POWER) + block(1, 15, POWER)
-    bus = WrittenBus({"11 26112201000206000001": answers})
+    bus = WrittenBus({"11 26112201000206020001": answers})
     outcomes = await read_all(bus, recorded("power_total", 1, 1.25))
-    assert [value(one) for one in outcomes] == [1000, 1000]
-    assert bus.asked == ["11 26112201000206000001"]
+    assert values(outcomes) == [1000, 1000]
+    assert bus.asked == ["11 26112201000206020001"]
+
+
+async def test_points_of_several_classes_are_asked_at_once_if_that_is_shorter() -> None:
+    wants = recorded("power_total", 1) + recorded("voltage_a", 1)
+    bus = WrittenBus({"11 26112201000106000001": block(1, 0, POWER)})
+    assert values(await read_all(bus, wants)) == [1000, None]
+    assert len(bus.asked) == exchanges_of(METER, wants, Way.PROFILE) == 1
+    many = [want for hour in range(8) for want in recorded("power_total", hour, hour + 0.5)]
+    assert exchanges_of(METER, many, Way.PROFILE) == 4  # 40 bytes each, 196 in an answer.
+
+
+async def test_a_class_that_is_refused_is_asked_for_with_all_others() -> None:
+    memory = Remembering()
+    bus = WrittenBus({"11 26112201000106000001": block(1, 0, POWER)})
+    for _ in range(2):
+        driver = Dlt645Driver(bus, METER, priority=Priority.TASK, zone=ZONE, memory=memory)
+        wants = recorded("power_total", 1)
+        outcomes = [one async for some in driver.read(wants) for one in some]
+        assert values(outcomes) == [1000]
+    classes = [key[-8:] for key in bus.asked]
+    assert classes == ["06020001", "06000001", "06000001"]
 
 
 async def test_a_later_record_proves_that_an_earlier_one_is_not_there() -> None:
-    bus = WrittenBus({"11 26112201000206000001": block(1, 15, POWER)})
+    bus = WrittenBus({"11 26112201000206020001": block(1, 15, POWER)})
     outcomes = await read_all(bus, recorded("power_total", 1, 1.25))
-    assert [value(one) for one in outcomes] == [None, 1000]
+    assert values(outcomes) == [None, 1000]
 
 
 async def test_no_record_yet_stays_open() -> None:
-    bus = WrittenBus({"11 26112201000106000001": ""})
-    outcomes = await read_all(bus, recorded("power_total", 1))
-    assert [one.cause for one in outcomes if isinstance(one, Missed)] == [Cause.NO_RECORD]
+    bus = WrittenBus({"11 26112201000106020001": ""})
+    assert causes(await read_all(bus, recorded("power_total", 1))) == [Cause.NO_RECORD]
+
+
+async def test_a_record_of_the_future_is_that_of_a_wrong_clock() -> None:
+    bus = WrittenBus({"11 26112201000106020001": block(11, 0, POWER)})  # It is ten o'clock.
+    wants = [*recorded("power_total", 1, 9)]
+    assert causes(await read_all(bus, wants)) == [Cause.CLOCK_WRONG] * 2
+    want = Want(ITEM_BY_CODE["power_total"], wants[0].moment, (Way.PROFILE, Way.LIVE))
+    bus = WrittenBus({"11 26112201000106020001": block(11, 0, POWER), "11 02030000": "00 10 00"})
+    outcomes = await read_all(bus, [want])
+    assert value(outcomes[0]) == 1000  # What it shows now does not depend on its clock.
+
+
+async def test_records_that_run_backwards_are_those_of_a_wrong_clock() -> None:
+    answers = block(5, 0, POWER) + block(1, 15, POWER)
+    bus = WrittenBus({"11 26112205000206020001": answers})
+    outcomes = await read_all(bus, recorded("power_total", 5, 5.25))
+    assert causes(outcomes) == [Cause.CLOCK_WRONG] * 2
 
 
 async def test_a_point_without_record_is_read_live_if_that_is_still_good() -> None:
@@ -218,26 +295,88 @@ async def test_a_meter_without_any_record_is_not_asked_for_every_span() -> None:
     bus = WrittenBus({})
     outcomes = await read_all(bus, recorded("power_total", *range(10)))
     assert len(outcomes) == 10
-    assert len(bus.asked) == 3
+    assert len(bus.asked) == 4  # One class alone, and three times all of them.
+
+
+MIDNIGHT = NOW - timedelta(hours=10)
+
+
+def frozen(*days_ago: int, codes: tuple[str, ...] = ("energy_import_total",)) -> list[Want]:
+    return [
+        Want(ITEM_BY_CODE[code], MIDNIGHT - timedelta(days=days), (Way.FREEZE,))
+        for days in days_ago
+        for code in codes
+    ]
 
 
 async def test_midnight_energy_comes_from_the_freeze_of_that_day() -> None:
-    midnight = NOW - timedelta(hours=10)
-    wants = [
-        Want(ITEM_BY_CODE[code], midnight - timedelta(days=1), (Way.FREEZE,))
-        for code in ("energy_import_total", "energy_import_t1")
-    ]
+    wants = frozen(1, codes=("energy_import_total", "energy_import_t1"))
+    bus = WrittenBus({"11 05060002": "00 00 21 11 26", "11 05060102": "10 00 00 00 04 00 00 00"})
+    assert values(await read_all(bus, wants)) == [10, 4]
+    assert bus.asked == ["11 05060002", "11 05060102"]
+    assert exchanges_of(METER, wants, Way.FREEZE) == 2
+
+
+async def test_a_day_without_freeze_moves_the_ones_before_it() -> None:
     bus = WrittenBus({
-        "11 05060001": "00 00 22 11 26", "11 05060002": "00 00 21 11 26",
-        "11 05060102": "10 00 00 00 04 00 00 00",
+        "11 05060003": "00 00 19 11 26", "11 05060002": "00 00 20 11 26",
+        "11 05060102": "10 00 00 00",
     })  # fmt: skip
-    outcomes = await read_all(bus, wants)
-    assert [value(one) for one in outcomes] == [10, 4]
-    assert bus.asked == ["11 05060001", "11 05060002", "11 05060102"]
+    assert values(await read_all(bus, frozen(2))) == [10]
+    assert bus.asked == ["11 05060003", "11 05060002", "11 05060102"]
+    bus = WrittenBus({"11 05060001": "00 00 20 11 26", "11 05060101": "10 00 00 00"})
+    assert values(await read_all(bus, frozen(2))) == [10]  # The third last does not exist.
+    assert bus.asked == ["11 05060003", "11 05060001", "11 05060101"]
+
+
+async def test_days_between_two_known_freezes_are_not_looked_up() -> None:
+    bus = WrittenBus({
+        "11 05060001": "00 00 22 11 26", "11 05060005": "00 00 18 11 26",
+        **{f"11 0506010{number}": f"0{number} 00 00 00" for number in range(1, 6)},
+    })  # fmt: skip
+    wants = frozen(*range(5))
+    assert sorted(values(await read_all(bus, wants))) == [1, 2, 3, 4, 5]
+    assert len(bus.asked) == exchanges_of(METER, wants, Way.FREEZE) == 7
+
+
+async def test_freezes_that_run_backwards_are_those_of_a_wrong_clock() -> None:
+    bus = WrittenBus({
+        "11 05060001": "00 00 22 11 26", "11 05060101": "10 00 00 00",
+        "11 05060003": "00 00 22 11 26",
+    })  # fmt: skip
+    outcomes = await read_all(bus, frozen(0, 2))
+    assert causes(outcomes) == [Cause.CLOCK_WRONG]
+    bus = WrittenBus({"11 05060001": "00 00 25 11 26"})
+    assert causes(await read_all(bus, frozen(0))) == [Cause.CLOCK_WRONG]
 
 
 async def test_a_day_that_was_not_frozen_has_no_value_yet() -> None:
-    wants = [Want(ITEM_BY_CODE["energy_import_total"], NOW - timedelta(hours=10), (Way.FREEZE,))]
     bus = WrittenBus({"11 05060001": "00 00 20 11 26"})
-    outcomes = await read_all(bus, wants)
-    assert [one.cause for one in outcomes if isinstance(one, Missed)] == [Cause.NO_RECORD]
+    assert causes(await read_all(bus, frozen(0))) == [Cause.NO_RECORD]
+
+
+async def test_what_is_refused_is_remembered_for_the_day() -> None:
+    memory = Remembering()
+    bus = WrittenBus({"11 02010100": "01 22", "11 26112201000106000001": "!"})
+    for _ in range(2):
+        found = await read(bus, live("voltage_a", "voltage_b"), memory=memory)
+        assert value(found["voltage_a"]) == 2201
+        assert isinstance(found["voltage_b"], Missed)
+        await read(bus, frozen(0), memory=memory)
+        await read(bus, recorded("power_total", 1), memory=memory)
+    assert bus.asked == [
+        "11 0201FF00", "11 02010100", "11 02010200", "11 05060001",
+        "11 26112201000106020001", "11 26112201000106000001",
+        "11 02010100",
+    ]  # fmt: skip
+    assert bus.timeouts == {3.5}
+    assert memory.waits == [0.1] * len(bus.asked)
+
+
+async def test_a_value_that_comes_late_says_so() -> None:
+    bus = WrittenBus({"11 02010100": "01 22"})
+    for minutes, quality in ((4, "live"), (6, "late")):
+        want = replace(live("voltage_a")[0], moment=NOW - timedelta(minutes=minutes))
+        (outcome,) = await read_all(bus, [want])
+        assert isinstance(outcome, Got)
+        assert outcome.quality == quality

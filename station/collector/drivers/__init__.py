@@ -1,11 +1,13 @@
 """Drivers: one module per protocol says how a meter is read. `driver_for` picks."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+from station.collector.drivers import dlt645
 from station.collector.drivers.base import Driver, Memory, NoMemory
 from station.collector.drivers.dlt645 import Dlt645Driver
-from station.collector.plan import Want
+from station.collector.plan import Want, Way
 from station.frontend.link import Priority
 from station.frontend.registry import Registry
 from station.store.objects.meters import Meter
@@ -27,11 +29,14 @@ def driver_for(
 
     Raises LinkDown, or InvalidValue when the terminal cannot be told of the meter's port.
     """
-    del terminal, memory
-    return Dlt645Driver(registry.bus(meter), meter, priority=priority, zone=zone)
+    del terminal
+    return Dlt645Driver(registry.bus(meter), meter, priority=priority, zone=zone, memory=memory)
 
 
 def exchanges_of(meter: Meter, terminal: Terminal | None, wants: Sequence[Want]) -> int:
-    """Return about how many exchanges these points take when everything answers."""
-    del meter, terminal
-    return len({(want.moment, want.item.id_2007 or 0) for want in wants})
+    """Return how many exchanges these points take when each is had in its best way."""
+    del terminal
+    by_way: dict[Way, list[Want]] = defaultdict(list)
+    for want in wants:
+        by_way[want.ways[0]].append(want)
+    return sum(dlt645.exchanges_of(meter, members, way) for way, members in by_way.items())

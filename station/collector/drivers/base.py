@@ -5,14 +5,27 @@ tries the ways of a point one after the other; a way that the device refuses, or
 record, leads to the next one.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
+from weakref import WeakValueDictionary
+from zoneinfo import ZoneInfo
 
 from station.collector.outcome import Cause, Missed, Outcome
 from station.collector.plan import Want, Way
+from station.store.objects.readings import Quality
+from station.units import local_day, utc_now
 
+LIVE_WITHIN = timedelta(minutes=5)  # A value read later than this after its moment is a late one.
+CLOCK_TOLERANCE = timedelta(
+    minutes=15
+)  # A record further ahead than this comes from no good clock.
 ANSWER_TIMEOUT_S = 5.0  # A 200-byte answer takes 1 s at 2400 bit/s; a terminal adds its own time.
 ATTEMPTS_MAX = 2  # A broken answer is asked for once more; silence waits for the next round.
+
+# A device that is silent as a whole is left for the round; these say that it lacks the data.
+_OTHER_WAY_HELPS = (Cause.REFUSED, Cause.NO_RECORD, Cause.CLOCK_WRONG)
 
 ReadWay = Callable[[Sequence[Want]], AsyncIterator[list[Outcome]]]
 
@@ -43,6 +56,10 @@ class Memory(Protocol):
         """Return how long to wait for an answer of a meter."""
         ...
 
+    def note_wait(self, meter: str, waited_s: float) -> None:
+        """Remember how long an answer took."""
+        ...
+
 
 class NoMemory:
     """Remembers nothing: every block is asked for."""
@@ -58,6 +75,48 @@ class NoMemory:
         """Return the time that suits most lines."""
         return ANSWER_TIMEOUT_S
 
+    def note_wait(self, _meter: str, _waited_s: float) -> None:
+        """Do nothing."""
+
+
+class Refusals:
+    """The blocks that one meter refuses today.
+
+    Tomorrow each is asked for once more: a meter that had nothing to give yet is no meter that
+    never has it.
+    """
+
+    def __init__(self, memory: Memory, meter: str, zone: ZoneInfo) -> None:
+        self._memory = memory
+        self._meter = meter
+        self._day = f"{local_day(utc_now(), zone):%m-%d}"
+
+    def __contains__(self, block: str) -> bool:
+        return self._memory.refuses(self._meter, f"{block} {self._day}")
+
+    def note(self, block: str) -> None:
+        """Remember that the meter refuses a block."""
+        self._memory.note_refusal(self._meter, f"{block} {self._day}")
+
+
+# A new question makes a meter forget the rest of a long answer, so that one is heard out first.
+_under_way: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+
+def conversation(bus: str, address: str) -> asyncio.Lock:
+    """Return the lock under which one meter is asked and heard out."""
+    return _under_way.setdefault((bus, address), asyncio.Lock())
+
+
+def quality_of_live(want: Want, read_at: datetime) -> Quality:
+    """Return the quality of what a meter showed at a moment after the one that was wanted."""
+    return "live" if read_at - want.moment <= LIVE_WITHIN else "late"
+
+
+def is_ahead(moment: datetime, read_at: datetime) -> bool:
+    """Tell whether a record's time lies behind its reading, so that the device's clock is wrong."""
+    return moment - read_at > CLOCK_TOLERANCE
+
 
 async def read_by_ways(
     ways: Mapping[Way, ReadWay], wants: Sequence[Want]
@@ -67,8 +126,8 @@ async def read_by_ways(
     A way that the driver does not have is passed over.
     """
     left = [(want, _next_rank(want, -1, ways)) for want in wants]
-    if refused := [_no_way(want) for want, rank in left if rank is None]:
-        yield refused
+    if lost := [want for want, rank in left if rank is None]:
+        yield [_no_way(want) for want in lost]
     while left:
         again: list[tuple[Want, int | None]] = []
         for way, read in ways.items():
@@ -99,7 +158,7 @@ def _next_rank(want: Want, rank: int, ways: Mapping[Way, ReadWay]) -> int | None
 
 def _may_pass(outcome: Outcome) -> bool:
     """Tell whether another way may give what this one did not."""
-    return isinstance(outcome, Missed) and outcome.cause in (Cause.REFUSED, Cause.NO_RECORD)
+    return isinstance(outcome, Missed) and outcome.cause in _OTHER_WAY_HELPS
 
 
 def _no_way(want: Want) -> Missed:
