@@ -110,7 +110,8 @@ class OrderedBus:
         self, inquiry: Inquiry[FrameT], *, priority: Priority, timeout_s: float
     ) -> Answer[FrameT]:
         """Ask the meter; silence costs no time here."""
-        assert priority in (Priority.CONTROL, Priority.RECALL) and timeout_s > 0
+        assert priority in (Priority.CONTROL, Priority.RECALL)
+        assert timeout_s > 0
         if not self.is_up or self.cut == "before":
             self._go_down()
         self._exchanges += 1

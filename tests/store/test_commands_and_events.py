@@ -106,9 +106,17 @@ def test_history_is_bounded_and_keeps_its_beginning() -> None:
 def an_event(record: bytes, **changes: object) -> Event:
     now = utc_now()
     event = Event(
-        event_id("02001234", record), "1376 14", "02001234", None, now, now, b"\x68", station="test",
-        protocol="qgdw1376", values={"off": "2026-01-01 10:00"},
-    )  # fmt: skip
+        event_id("02001234", record),
+        "1376 14",
+        "02001234",
+        None,
+        now,
+        now,
+        b"\x68",
+        station="test",
+        protocol="qgdw1376",
+        values={"off": "2026-01-01 10:00"},
+    )
     return replace(event, **changes)
 
 
