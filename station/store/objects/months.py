@@ -70,9 +70,10 @@ def writes(filled: Iterable[tuple[SheetKey, Slots, Mapping[str, Any]]]) -> list[
     counts: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     for (meter, item, day), slots, values in filled:
         key = key_of(meter, day)
-        bits = bits_of(slots) | bits_of(map(int, values))
+        bits = bits_of(tuple(slots)) | bits_of(tuple(map(int, values)))
         held[key][f"held.{item}.{day.day}"] = _packed(bits)
-        counts[key][f"counts.{day.day}"] += sum(str(slot) not in values for slot in slots)
+        new = sum(str(slot) not in values for slot in slots) if values else len(slots)
+        counts[key][f"counts.{day.day}"] += new
     return [
         UpdateOne({"_id": key}, {"$set": fields, "$inc": counts[key]}, upsert=True)
         for key, fields in held.items()
@@ -84,7 +85,7 @@ def enter(kept: dict[str, Document], key: SheetKey, values: Mapping[str, Any]) -
     meter, item, day = key
     document = kept.setdefault(key_of(meter, day), {"held": {}, "counts": {}})
     held, counts = document["held"].setdefault(item, {}), document["counts"]
-    held[str(day.day)] = _packed(bits_of(map(int, values)))
+    held[str(day.day)] = _packed(bits_of(tuple(map(int, values))))
     counts[str(day.day)] = counts.get(str(day.day), 0) + len(values)
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pymongo import InsertOne, UpdateOne
 
 from station.store.driver import Collection, Document
+from station.store.joint import JointWriter
 from station.store.objects import months
 from station.store.objects.sheets import (
     QUALITY_BEFORE,
@@ -51,6 +52,7 @@ class Readings:
         self._latest = latest
         self._coverage = coverage
         self._zone = zone
+        self._writer = JointWriter(self._write, SHEETS_PER_WRITE)
 
     async def save(self, readings: Iterable[Reading]) -> int:
         """Keep readings and return how many were taken: those that were missing, or better.
@@ -62,10 +64,10 @@ class Readings:
         again = list(readings)
         while again:
             grouped, again = group(again, self._zone)
-            sheets = sorted(grouped.items())
-            for start in range(0, len(sheets), SHEETS_PER_WRITE):
-                batch = dict(sheets[start : start + SHEETS_PER_WRITE])
-                taken += await self._sheets.transaction(partial(self._fill, batch))
+            keys = sorted(grouped)
+            for start in range(0, len(keys), SHEETS_PER_WRITE):
+                some = keys[start : start + SHEETS_PER_WRITE]
+                taken += await self._writer.save({key: grouped[key] for key in some})
         return taken
 
     async def stored_slots(
@@ -145,14 +147,16 @@ class Readings:
             for document in found
         }
 
-    async def _fill(self, batch: Mapping[SheetKey, Slots], session: Any) -> int:
-        """Write what the sheets lack, and what is better, and return how many values that were."""
+    async def _write(self, batch: Mapping[SheetKey, Slots]) -> dict[SheetKey, int]:
+        return await self._sheets.transaction(partial(self._fill, batch))
+
+    async def _fill(self, batch: Mapping[SheetKey, Slots], session: Any) -> dict[SheetKey, int]:
+        """Write what the sheets lack, and what is better, and return how many values each got."""
         query = {"_id": {"$in": [sheet_id(key) for key in batch]}}
         sheets = {sheet["_id"]: sheet for sheet in await self._sheets.find(query, session=session)}
         writes: list[Any] = []
         newest: list[Reading] = []
         filled: list[tuple[SheetKey, Slots, Document]] = []
-        count = 0
         for key, slots in batch.items():
             sheet = sheets.get(sheet_id(key))
             taken = slots if sheet is None else better(slots, sheet)
@@ -160,12 +164,11 @@ class Readings:
                 writes.append(write_of(sheet_id(key), sheet, taken))
                 newest.append(taken[max(taken)])
                 filled.append((key, taken, {} if sheet is None else sheet["values"]))
-                count += len(taken)
         if writes:
             await self._sheets.write(writes, session=session)
             await self._coverage.write(months.writes(filled), session=session)
             await self._bring_forward(newest, session)
-        return count
+        return {key: len(taken) for key, taken, _ in filled}
 
     async def _bring_forward(self, taken: Iterable[Reading], session: Any) -> None:
         """Take into the latest readings what is newer than they are, or better."""

@@ -17,6 +17,7 @@ value changes nothing, so a re-read changes nothing. Sheets of before there were
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
@@ -187,13 +188,10 @@ def former_of(key: SheetKey, sheet: Document, zone: ZoneInfo) -> dict[datetime, 
     return found
 
 
-def bits_of(slots: Iterable[int]) -> int:
+@lru_cache(maxsize=1024)  # Blocks of a site have few shapes.
+def bits_of(slots: tuple[int, ...]) -> int:
     """Return the coverage of these slots: bit n stands for slot n * 15, others have none."""
-    bits = 0
-    for slot in slots:
-        if slot % GRID_MIN == 0:
-            bits |= 1 << slot // GRID_MIN
-    return bits
+    return sum(1 << slot // GRID_MIN for slot in set(slots) if slot % GRID_MIN == 0)
 
 
 def whole_ms(moment: datetime) -> datetime:
@@ -202,20 +200,34 @@ def whole_ms(moment: datetime) -> datetime:
 
 
 def _columns(head: Document, slots: Slots) -> Document:
-    """Return the fields of these slots, shaped as in a sheet with this head."""
+    """Return the fields of these slots, shaped as in a sheet with this head.
+
+    Mostly the slots are one block, read at once: what differs is looked for only if something does.
+    """
+    names = _names(tuple(slots))
+    _, _, _, values, read_ats, sources, qualities = zip(*slots.values(), strict=True)
+    columns: Document = {"values": dict(zip(names, values, strict=True))}
     read_at, source, quality = head["read_at"], head["source"], head.get("quality", QUALITY_BEFORE)
-    named: Sequence[tuple[str, Reading]] = [(str(slot), each) for slot, each in slots.items()]
-    columns: Document = {
-        "values": {slot: each.value for slot, each in named},
-        "later": {
-            slot: (each.read_at - read_at) // MILLISECOND
-            for slot, each in named
-            if each.read_at != read_at
-        },
-        "sources": {slot: each.source for slot, each in named if each.source != source},
-        "qualities": {slot: each.quality for slot, each in named if each.quality != quality},
-    }
-    return {name: column for name, column in columns.items() if column}
+    if read_ats.count(read_at) < len(names):
+        columns["later"] = {
+            name: (each - read_at) // MILLISECOND
+            for name, each in zip(names, read_ats, strict=True)
+            if each != read_at
+        }
+    if sources.count(source) < len(names):
+        columns["sources"] = _others(names, sources, source)
+    if qualities.count(quality) < len(names):
+        columns["qualities"] = _others(names, qualities, quality)
+    return columns
+
+
+def _others(names: Sequence[str], column: Sequence[str], usual: str) -> dict[str, str]:
+    return {name: each for name, each in zip(names, column, strict=True) if each != usual}
+
+
+@lru_cache(maxsize=1024)  # Blocks of a site have few shapes.
+def _names(slots: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(map(str, slots))
 
 
 def _former(sheet: Document, slot: str) -> dict[str, Any]:
