@@ -22,10 +22,14 @@ from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
 from station.config import Config
 from station.errors import Conflict, InvalidValue, StartError
+from station.frontend.blocking import Blocking
 from station.frontend.channels import Channels
+from station.frontend.guard import Guard
+from station.frontend.history import History
 from station.frontend.registry import Registry
 from station.frontend.server import FrontServer
 from station.frontend.trace import Trace
+from station.frontend.traffic import TrafficLog
 from station.handlers import people
 from station.handlers.parts import Parts
 from station.handlers.routes import make_application
@@ -80,6 +84,15 @@ class Station:
         self.registry = Registry(self.feed, self.database.links, config.station)
         self.registry.start()
         self._on_stop("registry", self.registry.stop)
+        history = History(self.registry, self.database.link_events)
+        history.start()
+        self._on_stop("history", history.stop)
+        traffic = TrafficLog(self.registry, self.database.traffic, config.site.zone_info)
+        traffic.start()
+        self._on_stop("traffic", traffic.stop)
+        guard = Guard()
+        blocking = Blocking(self.database.blocks, guard, self.registry)
+        await blocking.load()
         self.trace = Trace(self.feed, self.database.frames, per_link=config.frontend.trace_per_link)
         self.trace.start()
         self._on_stop("trace", self.trace.stop)
@@ -112,6 +125,9 @@ class Station:
             feed=self.feed,
             registry=self.registry,
             trace=self.trace,
+            history=history,
+            traffic=traffic,
+            blocking=blocking,
             archive=self.archive,
             reader=Reader(self.registry, database.meters, database.readings, self.feed, zone),
             scheduler=scheduler,

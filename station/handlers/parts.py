@@ -7,8 +7,11 @@ from station.collector.completeness import Completeness
 from station.collector.reader import Reader
 from station.collector.scheduler import Scheduler
 from station.config import Config
+from station.frontend.blocking import Blocking
+from station.frontend.history import History
 from station.frontend.registry import Registry
 from station.frontend.trace import Trace
+from station.frontend.traffic import TrafficLog
 from station.live import Feed
 from station.store.database import Database
 
@@ -22,6 +25,9 @@ class Parts:
     feed: Feed
     registry: Registry
     trace: Trace
+    history: History
+    traffic: TrafficLog
+    blocking: Blocking
     archive: Archive
     reader: Reader
     scheduler: Scheduler

@@ -19,10 +19,14 @@ from station.collector.reader import Reader
 from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
 from station.config import Config, FrontendConfig, SiteConfig
+from station.frontend.blocking import Blocking
 from station.frontend.channels import Channels
+from station.frontend.guard import Guard
+from station.frontend.history import History
 from station.frontend.registry import Registry
 from station.frontend.server import FrontServer
 from station.frontend.trace import Trace
+from station.frontend.traffic import TrafficLog
 from station.handlers.parts import Parts
 from station.handlers.people import hash_password
 from station.handlers.routes import make_application
@@ -77,6 +81,13 @@ async def open_office(
         registry = Registry(feed, real.links, config.station)
         registry.start()
         stops.push_async_callback(registry.stop)
+        history = History(registry, real.link_events)
+        history.start()
+        stops.push_async_callback(history.stop)
+        traffic = TrafficLog(registry, real.traffic, zone)
+        traffic.start()
+        stops.push_async_callback(traffic.stop)
+        guard = Guard()
         trace = Trace(feed, real.frames)
         trace.start()
         stops.push_async_callback(trace.stop)
@@ -102,6 +113,9 @@ async def open_office(
             "feed": feed,
             "registry": registry,
             "trace": trace,
+            "history": history,
+            "traffic": traffic,
+            "blocking": Blocking(real.blocks, guard, registry),
             "archive": Archive(real, registry, channels, scheduler),
             "reader": Reader(registry, real.meters, real.readings, feed, zone),
             "scheduler": scheduler,
