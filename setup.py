@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 RUNTIME = [
     "argon2-cffi>=23.1",
     "babel>=2.14",
+    "cronsim>=2.6",
     "jinja2>=3.1.4",
     "motor>=3.7,<4",
     "pydantic>=2.9,<3",

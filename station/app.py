@@ -16,7 +16,11 @@ from tornado.netutil import bind_sockets
 
 from station import tasks
 from station.collector.archive import Archive
+from station.collector.budget import Budget
 from station.collector.completeness import Completeness
+from station.collector.keeper import Keeper
+from station.collector.memory import Memory
+from station.collector.planner import Planner
 from station.collector.reader import Reader
 from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
@@ -103,18 +107,24 @@ class Station:
         self._on_stop("channels", channels.stop)
 
         zone, database = config.site.zone_info, self.database
-        runner = Runner(self.registry, database.readings, database.runs, self.feed, zone)
+        memory = Memory(database.meter_health, database.meter_days, zone)
+        await memory.start()
+        self._on_stop("memory", memory.stop)
+        keeper = Keeper(database.readings, database.coverage, database.runs, self.feed)
+        self._on_stop("keeper", keeper.stop)
+        runner = Runner(self.registry, keeper, memory, self.feed, zone)
+        planner = Planner(database.meters, database.terminals, database.readings, memory, zone)
         scheduler = Scheduler(
             registry=self.registry,
             runner=runner,
+            planner=planner,
+            memory=memory,
             tasks=database.tasks,
-            meters=database.meters,
-            readings=database.readings,
             runs=database.runs,
             station=config.station,
             zone=zone,
         )
-        self.archive = Archive(database, self.registry, channels, scheduler)
+        self.archive = Archive(database, self.registry, channels, scheduler, memory)
         await self.archive.publish()
         await scheduler.start()
         self._on_stop("scheduler", scheduler.stop)
@@ -131,6 +141,8 @@ class Station:
             archive=self.archive,
             reader=Reader(self.registry, database.meters, database.readings, self.feed, zone),
             scheduler=scheduler,
+            memory=memory,
+            budget=Budget(database.tasks, planner, runner, memory, zone),
             completeness=Completeness(database.tasks, database.meters, database.readings, zone),
         )
         await self._start_web(parts)

@@ -7,7 +7,9 @@ which terminals are known, the channels which lines to open, the scheduler which
 import re
 from dataclasses import replace
 
-from station.collector.items import ITEM_BY_CODE
+from station.collector.grid import MINUTES_A_DAY, check_cron
+from station.collector.items import DLT698, ITEM_BY_CODE
+from station.collector.memory import Memory
 from station.collector.scheduler import Scheduler
 from station.errors import InvalidValue
 from station.frontend.channels import Channels as OpenChannels
@@ -18,18 +20,24 @@ from station.store.database import Database
 from station.store.objects.channels import Channel
 from station.store.objects.meters import Meter
 from station.store.objects.tasks import Task
-from station.store.objects.terminals import Terminal
+from station.store.objects.terminals import PROTOCOLS, Terminal
 from station.units import utc_now
 
 PERIODS_MIN = (1, 5, 15, 30, 60, 1440)
 PROFILE_INTERVALS_MIN = (0, 1, 5, 15, 30, 60)  # 0: no load profile.
 BACKFILL_DAYS_MAX = 62  # Meters keep no more daily freezes (digest dlt645.md section 10).
 NAME_SIZE_MAX = 64  # A name fits a table column.
+GROUPS_MAX = 20  # Of one meter or terminal; area, feeder, kind of customer are three.
+PACKET_SIZE_MAX = 64  # Bytes of a registration packet; DTUs send their telephone number or so.
 CHANNEL_SCHEMES = ("socket", "rfc2217", "loop", "spy", "alt", "hwgrep")  # pyserial's own.
 ALL = 1_000_000  # More links than a station can serve.
 
+METER_PROTOCOLS = (*(version.value for version in Version), DLT698)
+
 _METER_ADDRESS = re.compile(r"[0-9A-F]{12}")
 _TERMINAL_ADDRESS = re.compile(r"[0-9A-F]{8}")
+_ADDRESS_698 = re.compile(r"(?:[0-9A-F]{2}){1,16}")
+_PACKET = re.compile(rf"(?:[0-9A-F]{{2}}){{1,{PACKET_SIZE_MAX}}}")
 _CHANNEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
 
 
@@ -40,17 +48,22 @@ class Archive:
     """
 
     def __init__(
-        self, database: Database, registry: Registry, channels: OpenChannels, scheduler: Scheduler
+        self,
+        database: Database,
+        registry: Registry,
+        channels: OpenChannels,
+        scheduler: Scheduler,
+        memory: Memory,
     ) -> None:
         self._database = database
         self._registry = registry
         self._channels = channels
         self._scheduler = scheduler
+        self._memory = memory
 
     async def publish(self) -> None:
         """Tell the front-end what the archive holds; at the start and after changes."""
-        terminals, _ = await self._database.terminals.list(limit=ALL)
-        self._registry.set_known({terminal.address for terminal in terminals})
+        self._registry.set_terminals(await self._database.terminals.many())
         channels, _ = await self._database.channels.list(limit=ALL)
         await self._channels.apply(channels)
 
@@ -60,6 +73,7 @@ class Archive:
 
     async def save_terminal(self, terminal: Terminal) -> None:
         await self._database.terminals.save(_checked_terminal(terminal))
+        await self.publish()
 
     async def remove_terminal(self, address: str) -> None:
         await self._database.terminals.remove(address)
@@ -81,10 +95,13 @@ class Archive:
         await self._database.meters.add(_checked_meter(meter))
 
     async def save_meter(self, meter: Meter) -> None:
+        """Replace a meter; what was learned of it is forgotten, for it may be another one."""
         await self._database.meters.save(_checked_meter(meter))
+        self._memory.forget(meter.address)
 
     async def remove_meter(self, address: str) -> None:
         await self._database.meters.remove(address)
+        self._memory.forget(address)
 
     async def add_task(self, task: Task) -> None:
         await self._database.tasks.add(_checked_task(task))
@@ -100,17 +117,51 @@ class Archive:
 
 
 def _checked_terminal(terminal: Terminal) -> Terminal:
-    address = _matching("address", terminal.address.upper(), _TERMINAL_ADDRESS, "8 hex digits")
+    if terminal.protocol not in PROTOCOLS:
+        raise InvalidValue("protocol", f"there is no protocol {terminal.protocol!r}")
+    return replace(
+        terminal,
+        address=_terminal_address(terminal),
+        name=_name(terminal.name),
+        registration=_packet("registration", terminal),
+        heartbeat=_packet("heartbeat", terminal),
+        groups=_groups(terminal.groups),
+    )
+
+
+def _terminal_address(terminal: Terminal) -> str:
+    if terminal.protocol == "dtu":
+        return _end_name("address", terminal.address)
+    address = terminal.address.upper()
+    if terminal.protocol == DLT698:
+        return _matching("address", address, _ADDRESS_698, "2 to 32 hex digits, in pairs")
+    _matching("address", address, _TERMINAL_ADDRESS, "8 hex digits")
     if address.endswith("0000"):
         raise InvalidValue("address", f"terminal address {address}: 0000 is no terminal")
-    return replace(terminal, address=address, name=_name(terminal.name))
+    return address
+
+
+def _packet(field: str, terminal: Terminal) -> str:
+    """Return a DTU's packet in capitals and without spaces; other terminals have none."""
+    text = "".join(getattr(terminal, field).split()).upper()
+    if terminal.protocol != "dtu":
+        if text:
+            raise InvalidValue(field, f"only a DTU has a {field} packet")
+        return ""
+    if not text and field == "heartbeat":
+        return ""  # Some DTUs never beat.
+    return _matching(field, text, _PACKET, f"1 to {PACKET_SIZE_MAX} bytes in hex")
+
+
+def _groups(groups: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name for group in groups if (name := _name(group, "groups"))))
+    if len(names) > GROUPS_MAX:
+        raise InvalidValue("groups", f"{len(names)} groups are too many; at most {GROUPS_MAX}")
+    return names
 
 
 def _checked_channel(channel: Channel) -> Channel:
-    shape = "a letter, then letters, digits, dots or dashes, 32 at most"
-    name = _matching("name", channel.name, _CHANNEL_NAME, shape)
-    if _TERMINAL_ADDRESS.fullmatch(name.upper()):
-        raise InvalidValue("name", f"{name!r} could be a terminal's address; choose another name")
+    name = _end_name("name", channel.name)
     url = channel.url.strip()
     scheme, colon, _ = url.partition("://")
     if (colon and scheme not in CHANNEL_SCHEMES) or not (colon or url.startswith("/dev/")):
@@ -122,18 +173,34 @@ def _checked_channel(channel: Channel) -> Channel:
     return replace(channel, name=name, url=url, line=_line(channel.line))
 
 
+def _end_name(field: str, text: str) -> str:
+    """Return the name of a link end that is not an address, and could not be one."""
+    shape = "a letter, then letters, digits, dots or dashes, 32 at most"
+    name = _matching(field, text, _CHANNEL_NAME, shape)
+    if _TERMINAL_ADDRESS.fullmatch(name.upper()):
+        raise InvalidValue(field, f"{name!r} could be a terminal's address; choose another name")
+    return name
+
+
 def _checked_meter(meter: Meter) -> Meter:
-    address = _matching("address", meter.address.upper(), _METER_ADDRESS, "12 digits")
-    if meter.protocol not in [version.value for version in Version]:
+    if meter.protocol not in METER_PROTOCOLS:
         raise InvalidValue("protocol", f"there is no protocol {meter.protocol!r}")
+    address = meter.address.upper()
+    if meter.protocol == DLT698:
+        _matching("address", address, _ADDRESS_698, "2 to 32 hex digits, in pairs")
+    else:
+        _matching("address", address, _METER_ADDRESS, "12 digits")
     _one_of("profile_interval_min", meter.profile_interval_min, PROFILE_INTERVALS_MIN)
-    _within("point", meter.point, 1, 2040)  # pn, digest qgdw1376_1.md section 5.
+    own_link = meter.protocol == DLT698  # Point 0: it dials in by itself.
+    _within("point", meter.point, 0 if own_link else 1, 2040)  # pn, digest qgdw1376_1.md section 5.
     _within("port", meter.port, 1, 31)  # Digest qgdw1376_1.md section 9, F10.
     _within("tariffs", meter.tariffs, 1, 63)  # Digest dlt645.md section 8.1, 04000204.
     line = _line(meter.line)
     if _TERMINAL_ADDRESS.fullmatch(meter.link):
         _forwardable("line", line)
-    return replace(meter, address=address, name=_name(meter.name), line=line)
+    return replace(
+        meter, address=address, name=_name(meter.name), line=line, groups=_groups(meter.groups)
+    )
 
 
 def _checked_task(task: Task) -> Task:
@@ -149,15 +216,37 @@ def _checked_task(task: Task) -> Task:
     _within("backfill_days", task.backfill_days, 0, BACKFILL_DAYS_MAX)
     if task.target_kind != "all" and not task.targets:
         raise InvalidValue("targets", f"choose at least one of the {task.target_kind}")
-    return replace(task, name=name, items=tuple(dict.fromkeys(task.items)))
+    cron = " ".join(task.cron.split())
+    if cron:
+        _cron(cron, task)
+    return replace(
+        task, name=name, items=tuple(dict.fromkeys(task.items)), cron=cron, window=_window(task)
+    )
 
 
-def _name(text: str) -> str:
+def _cron(expression: str, task: Task) -> None:
+    if task.once_at is not None:
+        raise InvalidValue("cron", "a task that runs once has no cron expression")
+    try:
+        check_cron(expression)
+    except ValueError as error:
+        raise InvalidValue("cron", str(error)) from None
+
+
+def _window(task: Task) -> tuple[int, int] | None:
+    """Return the window, or None if it is the whole day."""
+    if task.window is None:
+        return None
+    first, end = task.window
+    if not (0 <= first < MINUTES_A_DAY and 0 <= end <= MINUTES_A_DAY) or first == end:
+        raise InvalidValue("window", "a window begins and ends at two different times of the day")
+    return None if (first, end) == (0, MINUTES_A_DAY) else (first, end)
+
+
+def _name(text: str, field: str = "name") -> str:
     name = " ".join(text.split())
     if len(name) > NAME_SIZE_MAX:
-        raise InvalidValue(
-            "name", f"a name has at most {NAME_SIZE_MAX} characters, not {len(name)}"
-        )
+        raise InvalidValue(field, f"a name has at most {NAME_SIZE_MAX} characters, not {len(name)}")
     return name
 
 

@@ -5,30 +5,35 @@ moment of a task's grid. A point that no way of reading can give any more is not
 hole, and completeness shows it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from station.collector.items import ITEM_BY_CODE, Item
+from station.collector import grid, items
+from station.collector.items import DLT698, ITEM_BY_CODE, Item
 from station.protocols.dlt645 import Version
 from station.protocols.dlt645.profile import PROFILE_IDS
 from station.store.objects.meters import Meter
 from station.store.objects.tasks import Task
-from station.units import MINUTE, day_minutes, day_start, local_day, moment_of, slot_of
+from station.store.objects.terminals import Terminal
+from station.units import MINUTE, day_start, local_day, moment_of, slot_of
 
 LIVE_WINDOW_MAX = timedelta(minutes=15)  # A value read later than this is not that moment's.
 FREEZE_DAYS_MAX = 62  # Daily freezes a 2007 meter keeps (digest dlt645.md section 10).
 RECORDING_TIME = timedelta(seconds=20)  # Device clocks lag; a record is looked for after this.
+CURVE_INTERVAL_MIN = 15  # The finest curve of a terminal (digest qgdw1376_1.md section 13).
 
-StoredSlots = Mapping[tuple[str, str, date], frozenset[int]]
+StoredSlots = Mapping[tuple[str, str, date], Collection[int]]
+Span = tuple[datetime, datetime]  # From its first moment up to, but not including, its last.
 
 
 class Way(Enum):
     """How a point can be had."""
 
+    TERMINAL = "terminal's record"
     PROFILE = "load profile"
     FREEZE = "daily freeze"
     LIVE = "live read"
@@ -43,27 +48,35 @@ class Want:
     ways: tuple[Way, ...]
 
 
-def targets_of(task: Task, meters: Sequence[Meter]) -> list[Meter]:
-    """Return the meters that a task reads."""
+def targets_of(
+    task: Task, meters: Sequence[Meter], terminals: Mapping[str, Terminal] | None = None
+) -> list[Meter]:
+    """Return the meters that a task reads; a terminal's groups are those of its meters too."""
     if task.target_kind == "all":
         return list(meters)
+    wanted = frozenset(task.targets)
     if task.target_kind == "links":
-        return [meter for meter in meters if meter.link in task.targets]
-    return [meter for meter in meters if meter.address in task.targets]
+        return [meter for meter in meters if meter.link in wanted]
+    if task.target_kind == "groups":
+        ends = terminals or {}
+        links = {address for address, end in ends.items() if not wanted.isdisjoint(end.groups)}
+        return [
+            meter for meter in meters if meter.link in links or not wanted.isdisjoint(meter.groups)
+        ]
+    return [meter for meter in meters if meter.address in wanted]
 
 
 def has_item(meter: Meter, item: Item) -> bool:
     """Tell whether the meter's protocol knows the item at all."""
-    if meter.protocol == Version.V1997.value:
-        return item.id_1997 is not None or item.kind == "clock"
-    return item.id_2007 is not None
+    return items.has_item(meter.protocol, item)
 
 
 def ways(meter: Meter, item: Item, moment: datetime, *, period: timedelta, now: datetime,
-         zone: ZoneInfo) -> tuple[Way, ...]:  # fmt: skip
+         zone: ZoneInfo, terminal: Terminal | None = None) -> tuple[Way, ...]:  # fmt: skip
     """Return how a point can still be had, best first; nothing if it is gone.
 
-    What the meter recorded is exact, so it comes first, unless the task is finer than the record.
+    What was recorded is exact, so it comes first, unless the task is finer than the record; what
+    the terminal recorded costs the meter's line nothing.
     """
     if not has_item(meter, item):
         return ()
@@ -71,6 +84,8 @@ def ways(meter: Meter, item: Item, moment: datetime, *, period: timedelta, now: 
     found = []
     if now - moment >= RECORDING_TIME:
         kept = (local_day(now, zone) - day).days < FREEZE_DAYS_MAX
+        if kept and _terminal_keeps(terminal, item, slot):
+            found.append(Way.TERMINAL)
         if slot == 0 and kept and _freezes(meter, item):
             found.append(Way.FREEZE)
         interval_min = meter.profile_interval_min
@@ -84,29 +99,26 @@ def ways(meter: Meter, item: Item, moment: datetime, *, period: timedelta, now: 
 
 def _records(meter: Meter, item: Item) -> bool:
     """Tell whether the item is in the meter's load profile, if it keeps one."""
+    if meter.protocol == DLT698:
+        return item.id_698 is not None and item.kind in ("register", "instant")
     return meter.protocol == Version.V2007.value and item.id_2007 in PROFILE_IDS
 
 
 def _freezes(meter: Meter, item: Item) -> bool:
     """Tell whether the item is in the meter's daily freezes."""
+    if meter.protocol == DLT698:
+        return item.id_698 is not None and item.code.startswith("energy_")
     return meter.protocol == Version.V2007.value and item.code.startswith("energy_")
 
 
-def day_slots(task: Task, day: date, zone: ZoneInfo) -> range:
-    """Return the task's slots of a day, midnight being one of them whatever the day's length."""
-    return range(0, day_minutes(day, zone), task.period_min)
-
-
-def current_moment(task: Task, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return the newest moment of the task's grid."""
-    day, slot = slot_of(now, zone)
-    return moment_of(day, slot // task.period_min * task.period_min, zone)
-
-
-def next_moment(task: Task, now: datetime, zone: ZoneInfo) -> datetime:
-    """Return the next moment of the task's grid."""
-    following = current_moment(task, now, zone) + timedelta(minutes=task.period_min)
-    return min(following, day_start(local_day(now, zone) + timedelta(days=1), zone))
+def _terminal_keeps(terminal: Terminal | None, item: Item, slot: int) -> bool:
+    """Tell whether a terminal that collects keeps the item at this slot of a day."""
+    if terminal is None or not terminal.collects:
+        return False
+    on_curve = slot % CURVE_INTERVAL_MIN == 0
+    if terminal.protocol == DLT698:
+        return item.id_698 is not None and on_curve
+    return bool((item.fn_1376.curve and on_curve) or (item.fn_1376.day and slot == 0))
 
 
 def first_day(task: Task, now: datetime, zone: ZoneInfo) -> date:
@@ -114,31 +126,46 @@ def first_day(task: Task, now: datetime, zone: ZoneInfo) -> date:
     return local_day(now, zone) - timedelta(days=task.backfill_days)
 
 
-def expected_slots(task: Task, meter: Meter, item: Item, day: date, *, until: datetime,
-                   zone: ZoneInfo) -> tuple[int, ...]:  # fmt: skip
+def expected_slots(
+    task: Task,
+    meter: Meter,
+    item: Item,
+    day: date,
+    *,
+    until: datetime,
+    zone: ZoneInfo,
+    terminal: Terminal | None = None,
+) -> tuple[int, ...]:
     """Return the slots of a day, up to a moment, at which the task expects the meter's item.
 
-    What the meter records itself is expected for whole days; the rest only since both the task and
-    the meter have been here.
+    What the meter or its terminal records itself is expected for whole days; the rest only since
+    both the task and the meter have been here.
     """
     if not has_item(meter, item):
         return ()
     midnight = day_start(day, zone)
-    period = timedelta(minutes=task.period_min)
-    known_since = max(task.created_at, meter.created_at) - min(period, LIVE_WINDOW_MAX)
+    known_since = max(task.created_at, meter.created_at)
     recording = task.backfill_days > 0
+    interval_min = meter.profile_interval_min if recording and _records(meter, item) else 0
+    if recording and _terminal_keeps(terminal, item, CURVE_INTERVAL_MIN):
+        interval_min = min(interval_min or CURVE_INTERVAL_MIN, CURVE_INTERVAL_MIN)
     return _expected(
-        day_slots(task, day, zone),
+        grid.day_slots(task, day, zone),
         last=(until - midnight) // MINUTE,
-        first_live=max(0, -((midnight - known_since) // MINUTE)),
-        interval_min=meter.profile_interval_min if recording and _records(meter, item) else 0,
-        freezes=recording and _freezes(meter, item),
+        first_live=max(0, -((midnight - known_since + live_time(task, zone)) // MINUTE)),
+        interval_min=interval_min,
+        freezes=recording and (_freezes(meter, item) or _terminal_keeps(terminal, item, 0)),
     )
+
+
+def live_time(task: Task, zone: ZoneInfo) -> timedelta:
+    """Return how long after its moment a point of the task can be had by a live read."""
+    return min(grid.spacing(task, zone), LIVE_WINDOW_MAX)
 
 
 @lru_cache(maxsize=4096)  # The meters of a site differ in few of these.
 def _expected(
-    slots: range, *, last: int, first_live: int, interval_min: int, freezes: bool
+    slots: Sequence[int], *, last: int, first_live: int, interval_min: int, freezes: bool
 ) -> tuple[int, ...]:
     return tuple(
         slot
@@ -153,18 +180,53 @@ def _expected(
 
 
 def missing(task: Task, meter: Meter, days: Iterable[date], stored: StoredSlots, *,
-            until: datetime, now: datetime, zone: ZoneInfo) -> list[Want]:  # fmt: skip
-    """Return the points up to a moment that are to be read from a meter now, oldest first."""
-    period = timedelta(minutes=task.period_min)
+            until: datetime, now: datetime, zone: ZoneInfo, terminal: Terminal | None = None,
+            skipped: Sequence[Span] = ()) -> list[Want]:  # fmt: skip
+    """Return the points up to a moment that are to be read from a meter now, oldest first.
+
+    What lies in one of the skipped spans is left out.
+    """
+    period = grid.spacing(task, zone)
     wants = []
     for day in days:
         for item in map(ITEM_BY_CODE.__getitem__, task.items):
-            have = stored.get((meter.address, item.code, day), frozenset())
-            for slot in expected_slots(task, meter, item, day, until=until, zone=zone):
+            have = stored.get((meter.address, item.code, day), ())
+            for slot in expected_slots(
+                task, meter, item, day, until=until, zone=zone, terminal=terminal
+            ):
                 if slot in have:
                     continue
                 moment = moment_of(day, slot, zone)
-                if found := ways(meter, item, moment, period=period, now=now, zone=zone):
+                if any(start <= moment < end for start, end in skipped):
+                    continue
+                found = ways(
+                    meter, item, moment, period=period, now=now, zone=zone, terminal=terminal
+                )
+                if found:
                     wants.append(Want(item, moment, found))
     wants.sort(key=lambda want: want.moment)
     return wants
+
+
+def points_at(task: Task, meter: Meter, moment: datetime, *, now: datetime, zone: ZoneInfo,
+              terminal: Terminal | None = None) -> list[Want]:  # fmt: skip
+    """Return the points of one moment of the grid that can be read from a meter now."""
+    period = grid.spacing(task, zone)
+    wants = []
+    for item in map(ITEM_BY_CODE.__getitem__, task.items):
+        found = ways(meter, item, moment, period=period, now=now, zone=zone, terminal=terminal)
+        if found:
+            wants.append(Want(item, moment, found))
+    return wants
+
+
+def left_out(task: Task, handled: datetime, newest: datetime) -> Span | None:
+    """Return what of the moments that were missed is not to be read, by the task's own rule.
+
+    `handled` is the last moment that was handled, `newest` that of now.
+    """
+    if task.missed == "all":
+        return None
+    first = handled + MINUTE
+    end = newest if task.missed == "once" else newest + MINUTE
+    return (first, end) if first < end else None

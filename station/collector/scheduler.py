@@ -3,7 +3,8 @@
 A tick reads the newest moment of the task's grid; a *gap* run fills the holes behind it over the
 links that are online, with the lower priority. A task's tick is under way at most once, and a link
 is in at most one of its gap runs. A crash needs no recovery: what is missing is still missing, and
-the plan finds it.
+the plan finds it. Outside a task's window nothing is begun; what was due then is read when the
+window opens.
 """
 
 import asyncio
@@ -11,41 +12,39 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from station.collector import plan
-from station.collector.items import ITEM_BY_CODE
-from station.collector.plan import Want, Way
-from station.collector.run import MeterWork, Runner
-from station.errors import Conflict, NotFound
+from station.collector import grid, plan
+from station.collector.memory import Memory
+from station.collector.planner import Planner
+from station.collector.run import Runner
+from station.errors import Conflict, DatabaseDown, NotFound
 from station.frontend.link import Priority
 from station.frontend.registry import Registry
 from station.store.objects.base import new_id
-from station.store.objects.meters import Meter, Meters
-from station.store.objects.readings import Readings
 from station.store.objects.runs import Run, RunKind, Runs
-from station.store.objects.tasks import Task, Tasks
+from station.store.objects.tasks import Progress, Task, Tasks
 from station.tasks import cancel, periodically, spawn
-from station.units import MINUTE, local_day, utc_now
+from station.units import day_start, utc_now
 
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-START_DELAY = timedelta(seconds=1)  # After a tick, so that clocks have passed it.
-QUARTER_HOUR = timedelta(minutes=15)
+START_DELAY = plan.RECORDING_TIME / 20  # After a tick, so that clocks have passed it.
 TASKS_MAX = 1000  # A site has some tens; this bounds what a tick walks through.
 
-_PRIORITY = {"task": Priority.TASK, "gap": Priority.GAP, "manual": Priority.TASK}
+_PRIORITY = {"high": Priority.TASK_HIGH, "normal": Priority.TASK, "low": Priority.TASK_LOW}
 
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A run under way; a gap run works these links, every other one all links of its task."""
+    """A run under way; a gap run works these links, a fill these meters."""
 
     run: Run
-    work: "asyncio.Task[None]"
-    links: frozenset[str]
+    work: "asyncio.Task[object]"
+    links: frozenset[str] = frozenset()
+    meters: frozenset[str] = frozenset()
 
 
 class Scheduler:
@@ -56,22 +55,25 @@ class Scheduler:
         *,
         registry: Registry,
         runner: Runner,
+        planner: Planner,
+        memory: Memory,
         tasks: Tasks,
-        meters: Meters,
-        readings: Readings,
         runs: Runs,
         station: str,
         zone: ZoneInfo,
     ) -> None:
         self._registry = registry
         self._runner = runner
+        self._planner = planner
+        self._memory = memory
         self._tasks = tasks
-        self._meters = meters
-        self._readings = readings
         self._runs = runs
         self._station = station
         self._zone = zone
         self._due: dict[str, datetime] = {}
+        self._postponed: set[str] = set()  # Tasks whose tick waits for their window.
+        self._progress: dict[str, Progress] = {}
+        self._unsaved: set[str] = set()
         self._active: dict[str, UnderWay] = {}
         self._came_up: set[str] = set()
         self._wait_for_gap_run: defaultdict[str, set[str]] = defaultdict(set)  # Links, by task.
@@ -80,6 +82,7 @@ class Scheduler:
     async def start(self) -> None:
         """Mark runs that a crash left behind, then begin."""
         await self._runs.interrupt_running(self._station, utc_now())
+        self._progress = dict(await self._tasks.progress())
         self._registry.when_up(self._came_up.add)
         self._ticker = spawn(periodically(TICK_S, self._tick, name="scheduler"), name="scheduler")
 
@@ -88,23 +91,55 @@ class Scheduler:
         await cancel(self._ticker, *(active.work for active in self._active.values()))
 
     def next_run(self, task: Task) -> datetime | None:
-        """Return the task's next tick, or None while it is paused."""
+        """Return the task's next tick; None while it is paused, or when it has none any more."""
         if not task.enabled:
             return None
-        return self._due.get(task.id) or _tick_after(task, utc_now(), self._zone)
+        now = utc_now()
+        due = now if task.id in self._postponed else self._due.get(task.id)
+        due = due or _tick_after(task, now, self._zone)
+        return None if due is None else grid.next_opening(task, due, self._zone)
 
     def active_runs(self) -> list[Run]:
         """Return the runs under way, as they were started."""
         return [active.run for active in self._active.values()]
 
     async def run_task(self, task_id: str) -> Run:
-        """Read all of a task's targets now, and then its holes. Raises NotFound or Conflict."""
+        """Read all of a task's targets now, and then its holes. Raises NotFound or Conflict.
+
+        A person who asks is not held back by the task's window.
+        """
         task = await self._tasks.get(task_id)
         if self._is_active(task, "manual"):
             raise Conflict(f"task {task.name} is being run already")
         now = utc_now()
         run = self._begin(task, "manual", now.replace(second=0, microsecond=0), now)
         self._fill_gaps(task, self._online())
+        return run
+
+    async def fill(
+        self, meters: Sequence[str], first_day: date, last_day: date, task_id: str | None = None
+    ) -> Run:
+        """Fill the holes of meters on these days, both included: of a task, or of all tasks.
+
+        A run without work ends at once. Raises NotFound, or Conflict when it is done already.
+        """
+        if task_id is None:
+            tasks = [task for task in await self._all_tasks() if task.enabled]
+        else:
+            tasks = [await self._tasks.get(task_id)]
+        wanted = frozenset(meters)
+        for active in self._active.values():
+            if active.run.kind == "fill" and not wanted.isdisjoint(active.meters):
+                raise Conflict("holes of these meters are being filled already")
+        work = await self._planner.holes(tasks, wanted, first_day, last_day)
+        only = tasks[0] if len(tasks) == 1 else None
+        run = Run(
+            new_id(), only.id if only else "", only.name if only else "",
+            day_start(first_day, self._zone), utc_now(), station=self._station, kind="fill",
+            due=sum(len(one.wants) for one in work),
+        )  # fmt: skip
+        filling = self._runner.execute(run, work, priority=Priority.GAP, source="gap")
+        self._enter(UnderWay(run, spawn(filling, name=f"fill {run.id}"), meters=wanted))
         return run
 
     def cancel(self, run_id: str) -> None:
@@ -116,32 +151,109 @@ class Scheduler:
     def task_changed(self, task_id: str) -> None:
         """Forget a task's next tick, so that the next look finds it anew."""
         self._due.pop(task_id, None)
+        self._postponed.discard(task_id)
+
+    # Ticks.
 
     async def _tick(self) -> None:
+        try:
+            tasks = await self._all_tasks()
+        except DatabaseDown as error:
+            log.warning("%s; ticks wait", error)
+            return
         now = utc_now()
         came_up = frozenset(self._came_up)
         self._came_up.clear()
-        for task in await self._enabled():
-            due = self._due.get(task.id)
-            if due is not None and now < due:
-                self._fill_gaps(task, came_up | self._wait_for_gap_run.pop(task.id, set()))
-                continue
-            if due is not None and not self._is_active(task, "task"):
-                self._begin(task, "task", plan.current_moment(task, now, self._zone), now)
-            self._fill_gaps(task, self._online())
-            self._due[task.id] = _tick_after(task, now, self._zone)
+        for task in tasks:
+            if task.enabled:
+                await self._look_at(task, now, came_up)
+            else:
+                self.task_changed(task.id)  # It begins anew when it goes on.
+        await self._save_progress()
 
-    async def _enabled(self) -> list[Task]:
+    async def _look_at(self, task: Task, now: datetime, came_up: frozenset[str]) -> None:
+        """Begin what is due of one task."""
+        due = self._due.get(task.id)
+        if due is None:
+            await self._begin_task(task, now)
+        elif now >= due:
+            self._postponed.add(task.id)
+            self._set_due(task, now)
+        is_open = grid.is_open(task, now, self._zone)
+        if task.id in self._postponed and is_open:
+            self._postponed.discard(task.id)
+            await self._run_tick(task, now)
+        elif is_open:
+            self._fill_gaps(task, came_up | self._wait_for_gap_run.pop(task.id, set()))
+
+    async def _begin_task(self, task: Task, now: datetime) -> None:
+        """Look at a task for the first time since the start, or since it was changed."""
+        moment = grid.current_moment(task, now, self._zone)
+        progress = self._progress.get(task.id)
+        if progress is not None and moment is not None and progress.handled < moment:
+            left_out = plan.left_out(task, progress.handled, moment)
+            if left_out is not None:
+                progress = Progress(moment, (*progress.skipped, left_out))
+            if task.once_at is not None and task.missed != "skip":
+                self._postponed.add(task.id)
+        if task.once_at is not None and progress is None and moment is not None:
+            self._postponed.add(task.id)  # It was due before anybody looked.
+        self._keep(task.id, progress or Progress(moment or now))
+        self._set_due(task, now)
+        if task.once_at is None:
+            self._fill_gaps(task, self._online())
+        elif moment is not None and task.id not in self._postponed:
+            await self._tasks.pause(task.id)
+
+    def _set_due(self, task: Task, now: datetime) -> None:
+        """Enter the next tick, and that all before it is handled."""
+        moment = grid.current_moment(task, now, self._zone)
+        if moment is not None:
+            before = self._progress.get(task.id)
+            self._keep(task.id, Progress(moment, before.skipped if before else ()))
+        tick = _tick_after(task, now, self._zone)
+        self._due[task.id] = datetime.max.replace(tzinfo=now.tzinfo) if tick is None else tick
+
+    async def _run_tick(self, task: Task, now: datetime) -> None:
+        if task.once_at is not None:
+            self._begin(task, "task", now.replace(second=0, microsecond=0), now)
+            await self._tasks.pause(task.id)
+            return
+        moment = grid.current_moment(task, now, self._zone)
+        if moment is not None and not self._is_active(task, "task"):
+            self._begin(task, "task", moment, now)
+        self._fill_gaps(task, self._online())
+
+    def _keep(self, task_id: str, progress: Progress) -> None:
+        if self._progress.get(task_id) != progress:
+            self._progress[task_id] = progress
+            self._unsaved.add(task_id)
+
+    async def _save_progress(self) -> None:
+        for task_id in list(self._unsaved):
+            try:
+                await self._tasks.keep_progress(task_id, self._progress[task_id])
+            except DatabaseDown as error:
+                log.warning("%s; how far the tasks have come is written later", error)
+                return
+            self._unsaved.discard(task_id)
+
+    async def _all_tasks(self) -> list[Task]:
         tasks, _ = await self._tasks.list(limit=TASKS_MAX)
-        return [task for task in tasks if task.enabled]
+        return tasks
 
     def _online(self) -> frozenset[str]:
+        """Return the links that are up, but for those that come and go."""
         states = self._registry.states()
-        return frozenset(state.address for state in states if state.state == "online")
+        return frozenset(
+            state.address for state in states if state.state == "online" and not state.flapping
+        )
 
     def _is_active(self, task: Task, kind: RunKind) -> bool:
         runs = (active.run for active in self._active.values())
         return any(run.task_id == task.id and run.kind == kind for run in runs)
+
+    # Runs.
 
     def _fill_gaps(self, task: Task, links: Iterable[str]) -> None:
         """Fill the task's holes over these links; those in a gap run already wait for its end."""
@@ -154,9 +266,11 @@ class Scheduler:
         }
         if waiting := wanted & busy:
             self._wait_for_gap_run[task.id] |= waiting
-        if free := wanted - busy:
-            now = utc_now()
-            self._begin(task, "gap", plan.current_moment(task, now, self._zone), now, free)
+        free = wanted - busy
+        now = utc_now()
+        moment = grid.current_moment(task, now, self._zone)
+        if free and moment is not None:
+            self._begin(task, "gap", moment, now, free)
 
     def _begin(
         self, task: Task, kind: RunKind, moment: datetime, now: datetime,
@@ -164,67 +278,40 @@ class Scheduler:
     ) -> Run:  # fmt: skip
         run = Run(new_id(), task.id, task.name, moment, now, station=self._station, kind=kind)
         work = spawn(self._execute(task, run, links), name=f"{kind} run of {task.name}")
-        self._active[run.id] = UnderWay(run, work, links)
-        work.add_done_callback(lambda _: self._active.pop(run.id))
+        self._enter(UnderWay(run, work, links))
         return run
 
+    def _enter(self, under_way: UnderWay) -> None:
+        run_id = under_way.run.id
+        self._active[run_id] = under_way
+        under_way.work.add_done_callback(lambda _: self._active.pop(run_id))
+
     async def _execute(self, task: Task, run: Run, links: frozenset[str]) -> None:
-        meters = plan.targets_of(task, await self._meters.many(None))
+        until = None if run.kind == "manual" else grid.window_end(task, utc_now(), self._zone)
         if run.kind == "gap":
-            meters = [meter for meter in meters if meter.link in links]
-        if run.kind == "manual":
-            work = _snapshot(task, meters, run.moment)
+            progress = self._progress.get(task.id)
+            work = await self._planner.gaps(
+                task, run.moment, links,
+                with_newest=not self._is_active(task, "task"),
+                skipped=progress.skipped if progress else (),
+            )  # fmt: skip
+            if not work:
+                return  # Nothing is missing: no line in the ledger.
+            await self._runner.execute(run, work, priority=Priority.GAP, source="gap", until=until)
+            return
+        if run.kind == "manual" or task.once_at is not None:
+            work = await self._planner.snapshot(task, run.moment)
         else:
-            work = await self._missing(task, meters, run)
-        if not work and run.kind == "gap":
-            return  # Nothing is missing: no line in the ledger.
+            work = await self._planner.at(task, run.moment)
         await self._runner.execute(
-            run, work, priority=_PRIORITY[run.kind], source="gap" if run.kind == "gap" else "task"
+            run, work, priority=_PRIORITY[task.priority], source="task", until=until
         )
 
-    async def _missing(self, task: Task, meters: Sequence[Meter], run: Run) -> list[MeterWork]:
-        """Return what the store lacks: of the run's moment, or of all moments behind it.
 
-        A gap run beside a tick leaves the newest moment to the tick.
-        """
-        now = utc_now()
-        first, last = plan.first_day(task, now, self._zone), local_day(run.moment, self._zone)
-        until = run.moment
-        if run.kind == "task":
-            first = last
-        elif self._is_active(task, "task"):
-            until -= MINUTE
-        stored = await self._readings.stored_slots(
-            [meter.address for meter in meters], task.items, first, last
-        )
-        work = []
-        for meter in meters:
-            wants = plan.missing(
-                task, meter, _days(first, last), stored, until=until, now=now, zone=self._zone
-            )
-            if run.kind == "task":
-                wants = [want for want in wants if want.moment == run.moment]
-            if wants:
-                work.append(MeterWork(meter, tuple(wants)))
-        return work
-
-
-def _tick_after(task: Task, now: datetime, zone: ZoneInfo) -> datetime:
+def _tick_after(task: Task, now: datetime, zone: ZoneInfo) -> datetime | None:
     """Return the next tick: a little after the moment, when devices have recorded it."""
-    slow = timedelta(minutes=task.period_min) >= QUARTER_HOUR
-    return plan.next_moment(task, now, zone) + (plan.RECORDING_TIME if slow else START_DELAY)
-
-
-def _snapshot(task: Task, meters: Sequence[Meter], moment: datetime) -> list[MeterWork]:
-    """Return every item of every meter, to be read live at this minute."""
-    items = [ITEM_BY_CODE[code] for code in task.items]
-    work = []
-    for meter in meters:
-        known = [item for item in items if plan.has_item(meter, item)]
-        if known:
-            work.append(MeterWork(meter, tuple(Want(item, moment, (Way.LIVE,)) for item in known)))
-    return work
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    moment = grid.next_moment(task, now, zone)
+    if moment is None:
+        return None
+    slow = grid.spacing(task, zone) >= plan.LIVE_WINDOW_MAX
+    return moment + (plan.RECORDING_TIME if slow else START_DELAY)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from station.collector.archive import Archive
+from station.collector.budget import Budget
 from station.collector.completeness import Completeness
+from station.collector.memory import Memory
 from station.collector.reader import Reader
 from station.collector.scheduler import Scheduler
 from station.config import Config
@@ -31,4 +33,6 @@ class Parts:
     archive: Archive
     reader: Reader
     scheduler: Scheduler
+    memory: Memory
+    budget: Budget
     completeness: Completeness

@@ -121,7 +121,7 @@ class Database:
         self.readings = Readings(
             collection("sheets"), collection("latest"), collection("coverage"), zone
         )
-        self.frames = Frames(collection("frames"))
+        self.frames = Frames(collection("frames"), meters)
         self.commands = Commands(collection("commands"))
         self.events = Events(collection("events"))
         self.users = Users(collection("users"))

@@ -10,7 +10,11 @@ import pytest
 
 from station import tasks
 from station.collector.archive import Archive
+from station.collector.budget import Budget
 from station.collector.completeness import Completeness
+from station.collector.keeper import Keeper
+from station.collector.memory import Memory
+from station.collector.planner import Planner
 from station.collector.reader import Reader
 from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
@@ -42,6 +46,8 @@ class Collecting:
     reader: Reader
     completeness: Completeness
     feed: Feed
+    memory: Memory
+    budget: Budget
     announced: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     running: list["asyncio.Task[None]"] = field(default_factory=list)
 
@@ -74,9 +80,13 @@ class Collecting:
         await self.until(lambda: len(self.announced) > seen)
 
     async def ended(self, run_id: str) -> Any:
-        """Return a run once it has ended."""
+        """Return a run once it has ended, and its ledger is closed."""
         await self.until(lambda: all(run.id != run_id for run in self.scheduler.active_runs()))
-        return await self.database.runs.get(run_id)
+        deadline = asyncio.get_running_loop().time() + WAIT_S
+        while (run := await self.database.runs.find(run_id)) is None or run.state == "running":
+            assert asyncio.get_running_loop().time() < deadline, "its ledger is not closed"
+            await asyncio.sleep(0.01)
+        return run
 
 
 @pytest.fixture
@@ -93,13 +103,17 @@ async def collecting(database: Database, zone: ZoneInfo) -> AsyncIterator[Collec
     front = FrontServer(settings, registry, trace)
     await front.start()
     channels = Channels(registry, trace)
-    runner = Runner(registry, database.readings, database.runs, feed, zone)
+    memory = Memory(database.meter_health, database.meter_days, zone)
+    await memory.start()
+    keeper = Keeper(database.readings, database.coverage, database.runs, feed)
+    runner = Runner(registry, keeper, memory, feed, zone)
+    planner = Planner(database.meters, database.terminals, database.readings, memory, zone)
     scheduler = Scheduler(
         registry=registry,
         runner=runner,
+        planner=planner,
+        memory=memory,
         tasks=database.tasks,
-        meters=database.meters,
-        readings=database.readings,
         runs=database.runs,
         station="test",
         zone=zone,
@@ -110,15 +124,19 @@ async def collecting(database: Database, zone: ZoneInfo) -> AsyncIterator[Collec
         trace,
         front,
         scheduler,
-        Archive(database, registry, channels, scheduler),
+        Archive(database, registry, channels, scheduler, memory),
         Reader(registry, database.meters, database.readings, feed, zone),
         Completeness(database.tasks, database.meters, database.readings, zone),
         feed,
+        memory,
+        Budget(database.tasks, planner, runner, memory, zone),
     )
     with feed.listening(lambda topic, message: made.announced.append((topic, message))):
         yield made
     await tasks.cancel(*made.running)
     await scheduler.stop()
+    await keeper.stop()
+    await memory.stop()
     await channels.stop()
     await front.stop()
     await trace.stop()

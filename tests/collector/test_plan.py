@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from station.collector import plan
+from station.collector import grid, plan
 from station.collector.items import ITEM_BY_CODE, ITEMS
 from station.collector.plan import Way
 from station.store.objects.meters import Meter
@@ -46,7 +46,7 @@ def ways(one: Meter, code: str, moment: datetime, now: datetime, period_min: int
 def missing(one: Meter, job: Task, now: datetime, stored=None):
     days = [DAY - timedelta(days=back) for back in range(job.backfill_days, -1, -1)]
     return plan.missing(
-        job, one, days, stored or {}, until=plan.current_moment(job, now, ZONE), now=now, zone=ZONE
+        job, one, days, stored or {}, until=grid.current_moment(job, now, ZONE), now=now, zone=ZONE
     )
 
 
@@ -137,9 +137,9 @@ def test_days_with_a_clock_change_have_their_own_number_of_points(day: date, slo
 
 
 def test_moments_of_the_grid() -> None:
-    assert plan.current_moment(task(), at(10, 14, 59), ZONE) == at(10)
-    assert plan.next_moment(task(), at(10, 15), ZONE) == at(10, 30)
-    assert plan.next_moment(task(period_min=1440), at(10), ZONE) == MIDNIGHT + timedelta(days=1)
+    assert grid.current_moment(task(), at(10, 14, 59), ZONE) == at(10)
+    assert grid.next_moment(task(), at(10, 15), ZONE) == at(10, 30)
+    assert grid.next_moment(task(period_min=1440), at(10), ZONE) == MIDNIGHT + timedelta(days=1)
 
 
 def test_every_item_has_its_own_identifiers() -> None:

@@ -14,7 +14,11 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from station.collector.archive import Archive
+from station.collector.budget import Budget
 from station.collector.completeness import Completeness
+from station.collector.keeper import Keeper
+from station.collector.memory import Memory
+from station.collector.planner import Planner
 from station.collector.reader import Reader
 from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
@@ -96,12 +100,19 @@ async def open_office(
         stops.push_async_callback(front.stop)
         channels = Channels(registry, trace)
         stops.push_async_callback(channels.stop)
+        memory = Memory(real.meter_health, real.meter_days, zone)
+        await memory.start()
+        stops.push_async_callback(memory.stop)
+        keeper = Keeper(real.readings, real.coverage, real.runs, feed)
+        stops.push_async_callback(keeper.stop)
+        runner = Runner(registry, keeper, memory, feed, zone)
+        planner = Planner(real.meters, real.terminals, real.readings, memory, zone)
         scheduler = Scheduler(
             registry=registry,
-            runner=Runner(registry, real.readings, real.runs, feed, zone),
+            runner=runner,
+            planner=planner,
+            memory=memory,
             tasks=real.tasks,
-            meters=real.meters,
-            readings=real.readings,
             runs=real.runs,
             station=config.station,
             zone=zone,
@@ -116,9 +127,11 @@ async def open_office(
             "history": history,
             "traffic": traffic,
             "blocking": Blocking(real.blocks, guard, registry),
-            "archive": Archive(real, registry, channels, scheduler),
+            "archive": Archive(real, registry, channels, scheduler, memory),
             "reader": Reader(registry, real.meters, real.readings, feed, zone),
             "scheduler": scheduler,
+            "memory": memory,
+            "budget": Budget(real.tasks, planner, runner, memory, zone),
             "completeness": Completeness(real.tasks, real.meters, real.readings, zone),
         }
         parts = Parts(**{**given, **replaced})

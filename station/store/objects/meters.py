@@ -15,7 +15,11 @@ from station.units import utc_now
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A meter: `address` is 12 digits, `link` a terminal's address or a channel's name."""
+    """A meter: `address` is 12 digits, `link` a terminal's address or a channel's name.
+
+    A meter of DL/T 698.45 may have 2 to 32 hex digits. Point 0 is the link itself: a meter that
+    dials in by itself.
+    """
 
     address: str
     name: str
@@ -27,6 +31,7 @@ class Meter:
     line: str = "2400 8E1"
     profile_interval_min: int = 0  # 0: the meter keeps no load profile that the station reads.
     tariffs: int = 4
+    groups: tuple[str, ...] = ()
     created_at: datetime = field(default_factory=utc_now)
 
 

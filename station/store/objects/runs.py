@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from station.store.driver import Document
 from station.store.objects.base import Objects, Page
 
-RunKind = Literal["task", "gap", "manual"]
+RunKind = Literal["task", "gap", "manual", "fill"]
 RunState = Literal["running", "finished", "interrupted", "cancelled"]
 
 FAILURES_MAX = 200  # Enough to see what is wrong; the causes are counted in full.
@@ -31,7 +31,9 @@ class Failure:
 class Run:
     """One execution of a task; `moment` is the tick it is for, counts are of points.
 
-    A `task` run reads the newest moment, a `gap` run fills holes, a `manual` one a person started.
+    A `task` run reads the newest moment, a `gap` run fills holes, a `manual` one a person started,
+    and a `fill` fills the holes that a person pointed at; it may serve several tasks, and then
+    has no task of its own.
     """
 
     id: str

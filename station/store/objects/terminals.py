@@ -3,19 +3,33 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from station.store.objects.base import Page, matching
+from station.store.objects.base import Many, Page, matching
 from station.store.objects.ends import Ends
 from station.units import utc_now
+
+PROTOCOLS = ("qgdw1376", "dlt698.45", "dtu")
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A device that dials in; `address` is 8 hex digits in capitals."""
+    """A device that dials in.
+
+    `address` is 8 hex digits in capitals (1376.1), 2 to 32 hex digits (698.45), or a name (a DTU,
+    which is known by its registration packet). `registration` and `heartbeat` are a DTU's packets
+    in hex; `echo` sends them back. `parallel_ports`: it takes one question per port at a time.
+    `collects`: it stores its meters' data itself.
+    """
 
     address: str
     name: str
     protocol: str = "qgdw1376"
     created_at: datetime = field(default_factory=utc_now)
+    registration: str = ""
+    heartbeat: str = ""
+    echo: bool = False
+    parallel_ports: bool = False
+    collects: bool = False
+    groups: tuple[str, ...] = ()
 
 
 class Terminals(Ends[Terminal]):
@@ -31,3 +45,7 @@ class Terminals(Ends[Terminal]):
         """Return a page of terminals by address, and how many there are."""
         query = {"kind": self.word, **matching(text, "_id", "name")}
         return await self._page(query, skip, limit)
+
+    async def many(self) -> Many[Terminal]:
+        """Return all terminals, by address."""
+        return await self._all({"kind": self.word})
