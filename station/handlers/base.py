@@ -70,7 +70,7 @@ class Handler(Identity):
 
     def parse_body(self, model: type[Model]) -> Model:
         """Return a JSON or form body as a model. Raises InvalidBody, which names the fields."""
-        if self._is_json_body():
+        if self.is_json_body:
             try:
                 data = json.loads(self.request.body or b"{}")
             except ValueError:
@@ -96,7 +96,9 @@ class Handler(Identity):
             typed[name] = values if len(values) > 1 else values[0]
         return typed
 
-    def _is_json_body(self) -> bool:
+    @property
+    def is_json_body(self) -> bool:
+        """Whether JSON came in, and not a form."""
         return self.request.headers.get("Content-Type", "").startswith("application/json")
 
     def _form(self, model: type[BaseModel], given: Mapping[str, Sequence[bytes]]) -> dict[str, Any]:
@@ -262,9 +264,9 @@ class Handler(Identity):
             raise error
         log.info("%s %s: %s", self.request.method, self.request.path, error)
         self.set_status(status_of(error)[0])
-        self.finish_page(template, typed=self.typed(), errors=self._problems_of(error), **context)
+        self.finish_page(template, typed=self.typed(), errors=self.problems_of(error), **context)
 
-    def _problems_of(self, error: StationError) -> dict[str, str]:
+    def problems_of(self, error: StationError) -> dict[str, str]:
         """Return what to write beside each field; an empty field stands for the whole form."""
         if isinstance(error, InvalidBody):
             return error.problems

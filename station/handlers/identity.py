@@ -26,6 +26,7 @@ from station.errors import (
     Refused,
     StationError,
 )
+from station.handlers.bus_views import Buses
 from station.handlers.language import Language, preferred_language
 from station.handlers.parts import Parts
 from station.handlers.people import (
@@ -98,6 +99,7 @@ class Tools:
     environments: Mapping[str, Environment]
     gate: PasswordGate
     today: Today
+    buses: Buses
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -44,7 +44,7 @@ class LoginHandler(Handler):
     @property
     def needs_xsrf(self) -> bool:
         # Another site cannot send JSON without asking first, and no session is at stake yet.
-        return not self._is_json_body()
+        return not self.is_json_body
 
     async def get(self) -> None:
         target = local_path(self.get_query_argument("next", "/"))

@@ -15,6 +15,7 @@ from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.base import ListQuery, Nothing
 from station.handlers.download import Column
 from station.handlers.frames import FrameList, FrameView, frame_view
+from station.handlers.groups import Groups
 from station.handlers.identity import ErrorBody, requires, status_of
 from station.handlers.item_groups import grouped
 from station.handlers.link_views import LINKS_MAX, LinkView, find_link
@@ -44,17 +45,18 @@ class MeterChange(BaseModel):
     name: str = Field("", max_length=64)
     protocol: str = "dlt645-2007"
     link: str = Field(min_length=1, max_length=64)
-    point: int = Field(1, ge=1, le=2040)
+    point: int = Field(1, ge=0, le=2040)
     port: int = Field(2, ge=1, le=31)
     line: str = Field("2400 8E1", max_length=20)
     profile_interval_min: int = 0
     tariffs: int = Field(4, ge=1, le=63)
+    groups: Groups = ()
 
 
 class MeterBody(MeterChange):
     """What is entered of a meter."""
 
-    address: str = Field(pattern=r"^[0-9A-Fa-f]{12}$", description=N_("12 digits"))
+    address: str = Field(min_length=1, max_length=32)
 
 
 class MeterRow(BaseModel):
@@ -75,6 +77,17 @@ class MeterList(BaseModel):
     total: int
 
 
+class HealthView(BaseModel):
+    """How a meter has behaved lately: failures in a row, and the blocks that it does not take."""
+
+    failures: int
+    since: datetime | None
+    last_success: datetime | None
+    cause: str
+    refused: list[str]
+    answer_s: float
+
+
 class MeterView(BaseModel):
     """Everything about one meter; `latest` is one reading for each item that was ever read."""
 
@@ -87,8 +100,10 @@ class MeterView(BaseModel):
     line: str
     profile_interval_min: int
     tariffs: int
+    groups: list[str]
     created_at: datetime
     link_state: LinkView | None
+    health: HealthView
     latest: list[ReadingView]
 
 
@@ -169,11 +184,24 @@ class MeterHandler(CurveHandler):
             line=meter.line,
             profile_interval_min=meter.profile_interval_min,
             tariffs=meter.tariffs,
+            groups=list(meter.groups),
             created_at=meter.created_at,
+            health=self._health(meter.address),
             link_state=await find_link(self.parts, meter.link),
             latest=[
                 self.reading_view(by_item[item.code]) for item in ITEMS if item.code in by_item
             ],
+        )
+
+    def _health(self, address: str) -> HealthView:
+        health = self.parts.memory.health(address)
+        return HealthView(
+            failures=health.failures,
+            since=health.failing_since,
+            last_success=health.last_success,
+            cause=health.last_cause,
+            refused=list(health.refused),
+            answer_s=round(health.waited_s, 3),
         )
 
     async def form_choices(self) -> dict[str, Any]:
@@ -260,7 +288,8 @@ class NewMeterHandler(MeterHandler):
     async def get(self) -> None:
         typed = MeterBody.model_construct(link=self.get_query_argument("link", ""), address="")
         choices = await self.form_choices()
-        self.finish_page("meter_form.html", typed=typed.model_dump(), meter=None, **choices)
+        fields = {**typed.model_dump(), "groups": ""}
+        self.finish_page("meter_form.html", typed=fields, meter=None, **choices)
 
 
 class OneMeterHandler(MeterHandler):
@@ -310,6 +339,7 @@ class EditMeterHandler(MeterHandler):
     async def get(self, address: str) -> None:
         meter = await self.parts.database.meters.get(address)
         typed = {name: getattr(meter, name) for name in MeterBody.model_fields}
+        typed["groups"] = ", ".join(meter.groups)
         choices = await self.form_choices()
         self.finish_page("meter_form.html", typed=typed, meter=meter, **choices)
 

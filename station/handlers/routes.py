@@ -9,7 +9,9 @@ from tornado.web import Application, RequestHandler
 
 from station.collector.items import ITEM_BY_CODE
 from station.handlers import (
+    buses,
     channels,
+    failures,
     frames,
     health,
     links,
@@ -23,10 +25,13 @@ from station.handlers import (
     runs,
     search,
     static,
+    success,
+    task_views,
     tasks,
     terminals,
 )
 from station.handlers.base import Handler, UnknownPage
+from station.handlers.bus_views import Buses
 from station.handlers.identity import Tools
 from station.handlers.language import load_languages
 from station.handlers.parts import Parts
@@ -62,13 +67,23 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/meters/([^/]+)/read", meters.ReadNowHandler),
     ("/readings", readings.ReadingsHandler),
     ("/consumption", readings.ConsumptionHandler),
+    ("/buses", buses.BusesHandler),
+    ("/buses/([^/]+)", buses.OneBusHandler),
     ("/tasks", tasks.TasksHandler),
+    ("/tasks/templates", tasks.TemplatesHandler),
+    ("/tasks/preview", tasks.PreviewHandler),
     ("/tasks/([^/]+)", tasks.OneTaskHandler),
     ("/tasks/([^/]+)/run", tasks.RunTaskHandler),
     ("/tasks/([^/]+)/pause", tasks.PauseTaskHandler),
+    ("/tasks/([^/]+)/plan", tasks.TaskPlanHandler),
     ("/runs", runs.RunsHandler),
     ("/runs/([^/]+)", runs.OneRunHandler),
     ("/runs/([^/]+)/cancel", runs.CancelRunHandler),
+    ("/runs/([^/]+)/refill", runs.RefillRunHandler),
+    ("/failures", failures.FailuresHandler),
+    ("/success", success.SuccessHandler),
+    ("/meters/([^/]+)/refill", failures.RefillHandler),
+    ("/meters/([^/]+)/forget", failures.ForgetHandler),
     ("/frames", frames.FramesHandler),
     ("/frames/decode", frames.DecodeHandler),
 )
@@ -110,10 +125,18 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             source_names=readings.SOURCE_NAMES,
             decoded_names=frames.DECODED_NAMES,
             role_names=ROLE_NAMES,
+            periods=task_views.PERIOD_NAMES,
+            cron_names=task_views.CRON_NAMES,
         )
     given: dict[str, Any] = {
         "parts": parts,
-        "tools": Tools(languages, environments, PasswordGate(), Today(parts)),
+        "tools": Tools(
+            languages,
+            environments,
+            PasswordGate(),
+            Today(parts),
+            Buses(parts.budget),
+        ),
     }
     return Application(
         [URLSpec(pattern + "$", handler, given) for pattern, handler in routes()],

@@ -1,24 +1,27 @@
 """Runs: what happened when a task was executed, while it happens and afterwards."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from station.collector.items import ITEM_BY_CODE
 from station.collector.outcome import CAUSE_NAMES, Cause
+from station.errors import Conflict
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.identity import requires
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.store.objects.runs import Failure, Run
+from station.units import local_day
 from station.words import Text
 
 KIND_NAMES = {
     "task": Text("periodic", "周期采集"),
     "gap": Text("gap filling", "补采"),
     "manual": Text("by hand", "手动"),
+    "fill": Text("holes filled by hand", "手动补采"),
 }
 
 
@@ -38,7 +41,10 @@ class FailureView(BaseModel):
 
 
 class RunView(BaseModel):
-    """A run; counts are of points, `causes` say why points are missing."""
+    """A run; counts are of points, `causes` say why points are missing.
+
+    `finish_at` is when a run under way will have finished, by what its buses still have to carry.
+    """
 
     id: str
     task: str
@@ -54,6 +60,7 @@ class RunView(BaseModel):
     first_round: int
     rounds: int
     causes: dict[str, int]
+    finish_at: datetime | None = None
     failures: list[FailureView] = []
 
 
@@ -137,8 +144,32 @@ class OneRunHandler(Handler):
 
     @requires(Permission.VIEW)
     async def get(self, run_id: str) -> None:
-        view = run_view(await self.parts.database.runs.get(run_id), failures=True)
+        run = await self.parts.database.runs.get(run_id)
+        view = run_view(run, failures=True)
+        if run.state == "running":
+            view.finish_at = await self.parts.budget.finish_of(run)
         self.show_list("run.html", view, view.failures, FAILURE_COLUMNS)
+
+
+class RefillRunHandler(Handler):
+    """/runs/ID/refill, /api/runs/ID/refill: fill the holes of the meters that failed in a run"""
+
+    @requires(Permission.COLLECT)
+    async def post(self, run_id: str) -> None:
+        run = await self.parts.database.runs.get(run_id)
+        meters = sorted({failure.meter for failure in run.failures})
+        if not meters:
+            raise Conflict(self.language.say("nothing failed in this run"))
+        zone = self.parts.config.site.zone_info
+        last = local_day(run.moment, zone)
+        first = last
+        task = await self.parts.database.tasks.find(run.task_id)
+        if task is not None and run.kind == "gap":
+            first = last - timedelta(days=task.backfill_days)
+        fill = await self.parts.scheduler.fill(
+            meters, first, last, None if task is None else task.id
+        )
+        self.done(run_view(fill), f"/runs/{fill.id}", status=201)
 
 
 class CancelRunHandler(Handler):

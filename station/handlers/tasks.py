@@ -2,48 +2,45 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
-from station.collector.archive import BACKFILL_DAYS_MAX, PERIODS_MIN
-from station.collector.items import ITEM_BY_CODE
+from station.collector import grid
+from station.collector.archive import BACKFILL_DAYS_MAX
 from station.errors import Conflict, InvalidValue, StationError
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.download import Column
+from station.handlers.bus_views import TaskCost, cost_of
 from station.handlers.identity import requires
 from station.handlers.item_groups import grouped
+from station.handlers.language import Language
 from station.handlers.link_views import LINKS_MAX
 from station.handlers.people import Permission
 from station.handlers.runs import RunView, run_view
 from station.handlers.sentences import N_
+from station.handlers.task_templates import TEMPLATE_BY_KEY, TEMPLATES, TaskTemplate
+from station.handlers.task_views import (
+    COLUMNS,
+    CRON_NAMES,
+    MISSED_NAMES,
+    PERIOD_NAMES,
+    PRIORITY_NAMES,
+    TaskBody,
+    TaskList,
+    TaskView,
+    TemplateList,
+    TemplateView,
+    fields_of,
+    groups_of,
+    window_words,
+)
 from station.store.objects.base import new_id
 from station.store.objects.runs import Run
 from station.store.objects.tasks import Task
 from station.units import utc_now
 
-TARGETS_MAX = 200_000  # More meters than a box can read.
-PERIOD_NAMES = {
-    1: N_("every minute"),
-    5: N_("every 5 minutes"),
-    15: N_("every 15 minutes"),
-    30: N_("every 30 minutes"),
-    60: N_("every hour"),
-    1440: N_("every day"),
-}
-assert tuple(PERIOD_NAMES) == PERIODS_MIN, "a period without a name"
-
-
-class TaskBody(BaseModel):
-    """What is entered of a task; the archive checks what the items and periods are."""
-
-    name: str = Field(min_length=1, max_length=64)
-    items: tuple[str, ...] = Field(min_length=1, max_length=len(ITEM_BY_CODE))
-    period_min: int = 15
-    target_kind: Literal["all", "links", "meters"] = "all"
-    targets: tuple[str, ...] = Field((), max_length=TARGETS_MAX)
-    backfill_days: int = Field(0, ge=0, le=BACKFILL_DAYS_MAX)
-    enabled: bool = True
+MOMENTS_SHOWN = 5
+RUNS_SHOWN = 8
 
 
 class PauseBody(BaseModel):
@@ -52,53 +49,36 @@ class PauseBody(BaseModel):
     enabled: bool
 
 
-class TaskView(BaseModel):
-    """A task with its next and its last run."""
+class PreviewBody(TaskBody):
+    """A task that is being entered: it may not have its name yet."""
 
-    id: str
-    name: str
-    items: list[str]
-    period_min: int
-    target_kind: Literal["all", "links", "meters"]
-    targets: list[str]
-    backfill_days: int
-    enabled: bool
-    created_at: datetime
-    updated_at: datetime
-    next_run: datetime | None
-    last_run: RunView | None
+    name: str = Field("", max_length=64)
 
 
-class TaskList(BaseModel):
-    items: list[TaskView]
-    total: int
+class TaskPlan(TaskCost):
+    """What a task will do: its next moments, and what a cycle takes on each bus."""
 
-
-COLUMNS = (
-    Column[TaskView](N_("Name"), lambda task: task.name),
-    Column[TaskView](N_("Items"), lambda task: ", ".join(task.items)),
-    Column[TaskView](N_("Period in minutes"), lambda task: task.period_min),
-    Column[TaskView](N_("Targets"), lambda task: ", ".join(task.targets) or task.target_kind),
-    Column[TaskView](N_("Gap filling in days"), lambda task: task.backfill_days),
-    Column[TaskView](N_("Goes on"), lambda task: task.enabled),
-    Column[TaskView](N_("Next run"), lambda task: task.next_run),
-    Column[TaskView](N_("Last run"), lambda task: task.last_run and task.last_run.started_at),
-    Column[TaskView](N_("Due"), lambda task: task.last_run and task.last_run.due),
-    Column[TaskView](N_("Success"), lambda task: task.last_run and task.last_run.success),
-)
+    moments: list[datetime]
 
 
 class TaskHandler(Handler):
     """What the handlers of tasks share."""
 
-    async def view_of(self, task: Task) -> TaskView:
-        """Return a task with its runs."""
+    async def view_of(self, task: Task, load: float | None = None) -> TaskView:
+        """Return a task with its runs; `load` is what it takes of its busiest bus."""
         runs, _ = await self.parts.database.runs.list(task.id, limit=5)
+        window_from, window_to = window_words(task)
         return TaskView(
             id=task.id,
             name=task.name,
             items=list(task.items),
             period_min=task.period_min,
+            cron=task.cron,
+            once_at=task.once_at,
+            window_from=window_from,
+            window_to=window_to,
+            priority=task.priority,
+            missed=task.missed,
             target_kind=task.target_kind,
             targets=list(task.targets),
             backfill_days=task.backfill_days,
@@ -107,21 +87,50 @@ class TaskHandler(Handler):
             updated_at=task.updated_at,
             next_run=self.parts.scheduler.next_run(task),
             last_run=_last(runs),
+            load=load,
         )
+
+    async def plan_of(self, task: Task) -> TaskPlan:
+        """Return what a task will do. Raises InvalidValue for times that cannot be."""
+        cost = cost_of(await self.parts.budget.of_task(task))
+        zone = self.parts.config.site.zone_info
+        moments: list[datetime] = []
+        at = utc_now()
+        while len(moments) < MOMENTS_SHOWN:
+            following = grid.next_moment(task, at, zone)
+            if following is None:
+                break
+            moments.append(following)
+            at = following
+        return TaskPlan(**cost.model_dump(), moments=moments)
+
+    def task_from_body(self, before: Task | None = None, body: type[TaskBody] = TaskBody) -> Task:
+        """Return the task that was entered. Raises InvalidValue."""
+        values = self.parse_body(body).to_values(self.parts.config.site.zone_info)
+        if before is None:
+            return Task(id=new_id(), **values)
+        return replace(before, **values, updated_at=utc_now())
 
     async def form_choices(self) -> dict[str, Any]:
         """Return what the form of a task offers."""
-        database = self.parts.database
+        database, say = self.parts.database, self.language.say
         terminals, _ = await database.terminals.list(limit=LINKS_MAX)
         channels, _ = await database.channels.list(limit=LINKS_MAX)
+        meters = await database.meters.many(None)
+        ngettext = self.language.catalogue.ngettext
         return {
             "links": [(each.address, each.name) for each in terminals]
             + [(each.name, each.url) for each in channels],
-            "meters": [(meter.address, meter.name) for meter in await database.meters.many(None)],
-            "groups": grouped(),
-            "period_choices": [
-                (minutes, self.language.say(name)) for minutes, name in PERIOD_NAMES.items()
+            "meters": [(meter.address, meter.name) for meter in meters],
+            "meter_groups": [
+                (name, ngettext("%(num)s member", "%(num)s members", number) % {"num": number})
+                for name, number in groups_of([*terminals, *meters])
             ],
+            "groups": grouped(),
+            "period_choices": [(minutes, say(name)) for minutes, name in PERIOD_NAMES.items()],
+            "missed_choices": [(key, say(name)) for key, name in MISSED_NAMES.items()],
+            "priority_choices": [(key, say(name)) for key, name in PRIORITY_NAMES.items()],
+            "cron_names": CRON_NAMES,
             "backfill_max": BACKFILL_DAYS_MAX,
         }
 
@@ -139,20 +148,53 @@ class TasksHandler(TaskHandler):
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
         tasks, total = await self.parts.database.tasks.list(query.text, skip, limit)
-        items = [await self.view_of(task) for task in tasks]
+        loads = await self.tools.buses.load_of([task.id for task in tasks])
+        items = [await self.view_of(task, loads.get(task.id)) for task in tasks]
         view = TaskList(items=items, total=total)
-        self.show_list("tasks.html", view, items, COLUMNS, filter=query, periods=PERIOD_NAMES)
+        self.show_list("tasks.html", view, items, COLUMNS, filter=query, templates=self.templates())
+
+    def templates(self) -> list[TemplateView]:
+        """Return the common tasks in the reader's language."""
+        return [template_view(template, self.language) for template in TEMPLATES]
 
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:
         try:
-            task = Task(id=new_id(), **self.parse_body(TaskBody).model_dump())
+            task = self.task_from_body()
             await self.parts.archive.add_task(task)
         except (InvalidValue, Conflict) as error:
             await self.refuse(error, None)
             return
+        self.tools.buses.changed()
         notice = self.language.say("Task %(name)s is saved.", name=task.name)
-        self.done(await self.view_of(task), "/tasks", notice, status=201)
+        self.done(await self.view_of(task), f"/tasks/{task.id}", notice, status=201)
+
+
+class TemplatesHandler(TasksHandler):
+    """/tasks/templates, /api/tasks/templates: tasks that most sites have"""
+
+    @requires(Permission.VIEW)
+    async def get(self) -> None:
+        items = self.templates()
+        self.show("task_templates.html", TemplateList(items=items, total=len(items)))
+
+
+class PreviewHandler(TaskHandler):
+    """/tasks/preview, /api/tasks/preview: what a task would do, before it is saved"""
+
+    @requires(Permission.CONFIGURE)
+    async def post(self) -> None:
+        try:
+            task = self.task_from_body(body=PreviewBody)
+            _check_cron(task.cron)
+            view = await self.plan_of(task)
+        except InvalidValue as error:
+            if self.wants_json:
+                raise
+            problems = self.problems_of(error)
+            self.finish_page("task_plan.html", view=None, problem=_in_words(problems))
+            return
+        self.show("task_plan.html", view, problem=None)
 
 
 class NewTaskHandler(TaskHandler):
@@ -160,7 +202,13 @@ class NewTaskHandler(TaskHandler):
 
     @requires(Permission.CONFIGURE)
     async def get(self) -> None:
-        typed = TaskBody.model_construct(name="", items=()).model_dump()
+        zone = self.parts.config.site.zone_info
+        task = Task(id="", name="", items=(), period_min=15)
+        template = TEMPLATE_BY_KEY.get(self.get_query_argument("template", ""))
+        if template is not None:
+            body = template_view(template, self.language).body
+            task = Task(id="", **body.to_values(zone))
+        typed = fields_of(task, zone)
         self.finish_page("task_form.html", typed=typed, task=None, **await self.form_choices())
 
 
@@ -170,10 +218,20 @@ class OneTaskHandler(TaskHandler):
     @requires(Permission.VIEW)
     async def get(self, task_id: str) -> None:
         task = await self.parts.database.tasks.get(task_id)
+        loads = await self.tools.buses.load_of([task.id])
+        view = await self.view_of(task, loads.get(task.id))
         if self.wants_json:
-            self.write_json(await self.view_of(task))
-        else:
-            self.redirect(f"/tasks/{task_id}/edit", status=303)
+            self.write_json(view)
+            return
+        runs, _ = await self.parts.database.runs.list(task.id, limit=RUNS_SHOWN)
+        self.finish_page(
+            "task.html",
+            view=view,
+            plan=await self.plan_of(task),
+            runs=[run_view(run) for run in runs],
+            missed_names=MISSED_NAMES,
+            priority_names=PRIORITY_NAMES,
+        )
 
     @requires(Permission.CONFIGURE)
     async def post(self, task_id: str) -> None:
@@ -183,20 +241,31 @@ class OneTaskHandler(TaskHandler):
     async def put(self, task_id: str) -> None:
         before = await self.parts.database.tasks.get(task_id)
         try:
-            task = replace(before, **self.parse_body(TaskBody).model_dump(), updated_at=utc_now())
+            task = self.task_from_body(before)
             await self.parts.archive.save_task(task)
         except (InvalidValue, Conflict) as error:
             await self.refuse(error, before)
             return
+        self.tools.buses.changed()
         notice = self.language.say("Task %(name)s is saved.", name=task.name)
-        self.done(await self.view_of(task), "/tasks", notice)
+        self.done(await self.view_of(task), f"/tasks/{task.id}", notice)
 
     @requires(Permission.CONFIGURE)
     async def delete(self, task_id: str) -> None:
         task = await self.parts.database.tasks.get(task_id)
         await self.parts.archive.remove_task(task_id)
+        self.tools.buses.changed()
         notice = self.language.say("Task %(name)s is removed.", name=task.name)
         self.done(Nothing(), "/tasks", notice)
+
+
+class TaskPlanHandler(TaskHandler):
+    """/tasks/ID/plan, /api/tasks/ID/plan: what a task will do"""
+
+    @requires(Permission.VIEW)
+    async def get(self, task_id: str) -> None:
+        task = await self.parts.database.tasks.get(task_id)
+        self.show("task_plan.html", await self.plan_of(task), problem=None)
 
 
 class EditTaskHandler(TaskHandler):
@@ -205,7 +274,7 @@ class EditTaskHandler(TaskHandler):
     @requires(Permission.VIEW)
     async def get(self, task_id: str) -> None:
         task = await self.parts.database.tasks.get(task_id)
-        typed = {name: getattr(task, name) for name in TaskBody.model_fields}
+        typed = fields_of(task, self.parts.config.site.zone_info)
         self.finish_page("task_form.html", typed=typed, task=task, **await self.form_choices())
 
 
@@ -218,6 +287,7 @@ class PauseTaskHandler(TaskHandler):
         before = await self.parts.database.tasks.get(task_id)
         task = replace(before, enabled=body.enabled)
         await self.parts.archive.save_task(task)
+        self.tools.buses.changed()
         form = N_("Task %(name)s goes on.") if body.enabled else N_("Task %(name)s is paused.")
         self.done(await self.view_of(task), "/tasks", self.language.say(form, name=task.name))
 
@@ -229,6 +299,27 @@ class RunTaskHandler(Handler):
     async def post(self, task_id: str) -> None:
         run = await self.parts.scheduler.run_task(task_id)
         self.done(run_view(run), f"/runs/{run.id}", status=201)
+
+
+def template_view(template: TaskTemplate, language: Language) -> TemplateView:
+    """Return a common task in a language."""
+    name = language.name(template.name)
+    body = TaskBody(name=name, items=template.items, **template.fields)
+    return TemplateView(
+        key=template.key, name=name, purpose=language.name(template.purpose), body=body
+    )
+
+
+def _check_cron(expression: str) -> None:
+    if expression:
+        try:
+            grid.check_cron(expression)
+        except ValueError as error:
+            raise InvalidValue("cron", str(error)) from None
+
+
+def _in_words(problems: dict[str, str]) -> str:
+    return next((text for field, text in problems.items() if field not in ("name", "items")), "")
 
 
 def _last(runs: list[Run]) -> RunView | None:

@@ -27,9 +27,11 @@ PROTOCOL_NAMES = {
     "dlt645": "DL/T 645",
     "dlt645-2007": "DL/T 645-2007",
     "dlt645-1997": "DL/T 645-1997",
+    "dtu": "DTU",
 }
 
 _KILO = 1000
+SECONDS_WHOLE = 10  # From here on nobody asks for tenths.
 
 
 def make_environment(language: Language, zone: ZoneInfo) -> Environment:
@@ -54,6 +56,7 @@ def make_environment(language: Language, zone: ZoneInfo) -> Environment:
         lasting=lambda value: lasting(value, language),
         count=lambda value: format_decimal(value, locale=language.locale),
         size=size,
+        seconds=lambda value: seconds(value, language),
         name=language.name,
         sentence=language.sentence,
         spaced_hex=spaced_hex,
@@ -117,6 +120,12 @@ def size(value: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= _KILO
     return f"{amount:.1f} TB"
+
+
+def seconds(value: float, language: Language) -> str:
+    """Return a number of seconds, with a decimal while it is small."""
+    form = "#,##0" if value >= SECONDS_WHOLE else "0.0"
+    return str(format_decimal(value, format=form, locale=language.locale))
 
 
 def spaced_hex(value: bytes | str) -> str:

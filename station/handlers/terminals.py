@@ -3,32 +3,54 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from station.errors import Conflict, InvalidValue
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
+from station.handlers.groups import Groups
 from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, link_of
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.store.objects.meters import Meter
-from station.store.objects.terminals import Terminal
+from station.store.objects.terminals import PROTOCOLS, Terminal
 from station.units import utc_now
 
-
-class TerminalBody(BaseModel):
-    """What is entered of a terminal."""
-
-    address: str = Field(pattern=r"^[0-9A-Fa-f]{8}$", description=N_("8 hex digits"))
-    name: str = Field("", max_length=64)
+PACKET_TYPED_MAX = 300  # Characters: 64 bytes as hex, with blanks between them.
 
 
 class TerminalChange(BaseModel):
-    """What may change of a terminal."""
+    """What may change of a terminal; the archive checks the values.
+
+    The packets of a DTU are hex digits, or the text itself where `..._as` says so.
+    """
 
     name: str = Field("", max_length=64)
+    protocol: Literal["qgdw1376", "dlt698.45", "dtu"] = "qgdw1376"
+    registration: str = Field("", max_length=PACKET_TYPED_MAX)
+    registration_as: Literal["hex", "text"] = "hex"
+    heartbeat: str = Field("", max_length=PACKET_TYPED_MAX)
+    heartbeat_as: Literal["hex", "text"] = "hex"
+    echo: bool = False
+    parallel_ports: bool = False
+    collects: bool = False
+    groups: Groups = ()
+
+    def to_values(self) -> dict[str, Any]:
+        """Return the fields of a terminal."""
+        values = self.model_dump(exclude={"registration_as", "heartbeat_as"})
+        values["registration"] = _packet(self.registration, self.registration_as)
+        values["heartbeat"] = _packet(self.heartbeat, self.heartbeat_as)
+        return values
+
+
+class TerminalBody(TerminalChange):
+    """What is entered of a terminal."""
+
+    address: str = Field(min_length=1, max_length=32)
 
 
 class TerminalView(BaseModel):
@@ -38,6 +60,12 @@ class TerminalView(BaseModel):
     name: str
     protocol: str
     created_at: datetime
+    registration: str
+    heartbeat: str
+    echo: bool
+    parallel_ports: bool
+    collects: bool
+    groups: list[str]
     link: LinkView
     meters: int
 
@@ -50,6 +78,8 @@ class TerminalList(BaseModel):
 COLUMNS = (
     Column[TerminalView](N_("Address"), lambda terminal: terminal.address),
     Column[TerminalView](N_("Name"), lambda terminal: terminal.name),
+    Column[TerminalView](N_("Protocol"), lambda terminal: terminal.protocol),
+    Column[TerminalView](N_("Groups"), lambda terminal: ", ".join(terminal.groups)),
     Column[TerminalView](N_("State"), lambda terminal: terminal.link.state),
     Column[TerminalView](N_("Since"), lambda terminal: terminal.link.since),
     Column[TerminalView](N_("Last seen"), lambda terminal: terminal.link.last_seen),
@@ -67,14 +97,7 @@ class TerminalHandler(Handler):
             link_of(self.parts, terminal),
             self.parts.database.meters.list(link=terminal.address, limit=1),
         )
-        return TerminalView(
-            address=terminal.address,
-            name=terminal.name,
-            protocol=terminal.protocol,
-            created_at=terminal.created_at,
-            link=link,
-            meters=meters,
-        )
+        return terminal_view(terminal, link, meters)
 
 
 class TerminalsHandler(TerminalHandler):
@@ -93,7 +116,9 @@ class TerminalsHandler(TerminalHandler):
     async def post(self) -> None:
         try:
             body = self.parse_body(TerminalBody)
-            terminal = Terminal(address=body.address.upper(), name=body.name, created_at=utc_now())
+            address = body.address if body.protocol == "dtu" else body.address.upper()
+            values = {**body.to_values(), "address": address}
+            terminal = Terminal(**values, created_at=utc_now())
             await self.parts.archive.add_terminal(terminal)
         except (InvalidValue, Conflict) as error:
             self.refuse_form("terminal_form.html", error, terminal=None)
@@ -108,7 +133,11 @@ class NewTerminalHandler(Handler):
 
     @requires(Permission.CONFIGURE)
     async def get(self) -> None:
-        typed = {"address": self.get_query_argument("address", ""), "name": ""}
+        blank = Terminal(self.get_query_argument("address", ""), "")
+        protocol = self.get_query_argument("protocol", "")
+        typed = fields_of(blank)
+        if protocol in PROTOCOLS:
+            typed["protocol"] = protocol
         self.finish_page("terminal_form.html", typed=typed, terminal=None)
 
 
@@ -137,13 +166,21 @@ class OneTerminalHandler(TerminalHandler):
     async def put(self, address: str) -> None:
         before = await self.parts.database.terminals.get(address)
         try:
-            terminal = replace(before, name=self.parse_body(TerminalChange).name)
+            terminal = replace(before, **self._changes())
             await self.parts.archive.save_terminal(terminal)
         except (InvalidValue, Conflict) as error:
             self.refuse_form("terminal_form.html", error, terminal=before)
             return
         notice = self.language.say("Terminal %(address)s is saved.", address=address)
         self.done(await self.view_of(terminal), f"/terminals/{address}", notice)
+
+    def _changes(self) -> dict[str, Any]:
+        """Return what was entered; what JSON leaves out stays as it was."""
+        body = self.parse_body(TerminalChange)
+        values = body.to_values()
+        if self.is_json_body:
+            values = {name: values[name] for name in values if name in body.model_fields_set}
+        return values
 
     @requires(Permission.CONFIGURE)
     async def delete(self, address: str) -> None:
@@ -158,5 +195,50 @@ class EditTerminalHandler(Handler):
     @requires(Permission.CONFIGURE)
     async def get(self, address: str) -> None:
         terminal = await self.parts.database.terminals.get(address)
-        typed = {"address": terminal.address, "name": terminal.name}
+        typed = fields_of(terminal)
         self.finish_page("terminal_form.html", typed=typed, terminal=terminal)
+
+
+def terminal_view(terminal: Terminal, link: LinkView, meters: int) -> TerminalView:
+    """Return a terminal as pages and JSON show it."""
+    return TerminalView(
+        address=terminal.address,
+        name=terminal.name,
+        protocol=terminal.protocol,
+        created_at=terminal.created_at,
+        registration=terminal.registration,
+        heartbeat=terminal.heartbeat,
+        echo=terminal.echo,
+        parallel_ports=terminal.parallel_ports,
+        collects=terminal.collects,
+        groups=list(terminal.groups),
+        link=link,
+        meters=meters,
+    )
+
+
+def fields_of(terminal: Terminal) -> dict[str, Any]:
+    """Return what the form of a terminal shows: a packet as text where every byte is a letter."""
+    typed: dict[str, Any] = {
+        name: getattr(terminal, name)
+        for name in TerminalBody.model_fields
+        if hasattr(terminal, name)
+    }
+    for name in ("registration", "heartbeat"):
+        text = _text_of(typed[name])
+        typed[name] = text or typed[name]
+        typed[f"{name}_as"] = "text" if text or not typed[name] else "hex"
+    return {**typed, "groups": ", ".join(terminal.groups)}
+
+
+def _packet(typed: str, kind: Literal["hex", "text"]) -> str:
+    return typed.encode().hex().upper() if kind == "text" else typed
+
+
+def _text_of(packet: str) -> str:
+    """Return a packet as text, or nothing if it is no plain text."""
+    try:
+        text = bytes.fromhex(packet).decode("ascii")
+    except ValueError:
+        return ""
+    return text if text.isprintable() else ""

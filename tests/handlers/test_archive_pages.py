@@ -46,8 +46,8 @@ async def test_removal_by_htmx_leads_to_the_list(office: Office) -> None:
 @pytest.mark.parametrize(
     ("typed", "problem"),
     [
-        ({"address": "0200123"}, "expected 8 hex digits"),
-        ({"address": "0200123G"}, "expected 8 hex digits"),
+        ({"address": "0200123"}, "is not 8 hex digits"),
+        ({"address": "0200123G"}, "is not 8 hex digits"),
         ({"address": ""}, "is needed"),
         ({}, "is needed"),
         ({"address": "02000000"}, "0000 is no terminal"),

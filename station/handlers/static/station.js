@@ -193,11 +193,11 @@ document.addEventListener("click", (event) => {
   own.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-// data-shown-by="NAME=VALUE" shows a part of a form while that choice stands.
+// data-shown-by="NAME=VALUE VALUE" shows a part of a form while one of these choices stands.
 function showChosen(form) {
   for (const part of form.querySelectorAll("[data-shown-by]")) {
-    const [name, value] = part.dataset.shownBy.split("=");
-    const shown = new FormData(form).get(name) === value;
+    const [name, values] = part.dataset.shownBy.split("=");
+    const shown = values.split(" ").includes(new FormData(form).get(name));
     part.hidden = !shown;
     for (const input of part.querySelectorAll("input, select")) input.disabled = !shown;
   }
@@ -205,6 +205,15 @@ function showChosen(form) {
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form");
   if (form?.querySelector("[data-shown-by]")) showChosen(form);
+});
+
+// data-fill="ID" writes the value of a button into that field.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fill]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.fill);
+  field.value = button.value;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
 // data-narrows="ID" keeps only the rows of a list whose text holds what is typed.

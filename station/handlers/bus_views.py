@@ -1,0 +1,145 @@
+"""What tasks cost on the buses, as pages and JSON show it.
+
+A *share* is of the time a bus has: 1 is all of it, and more cannot be done in time. Walking through
+every task and meter takes a while on a large site, so the whole picture is kept for some time: the
+longer it took, the longer.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from station.collector.budget import Budget, BusLoad, BusShare
+
+AGE_MIN_S = 5.0  # The exchange times it stands on change slowly.
+COUNTING_SHARE_MAX = 0.05  # Of one core, however many pages are open.
+DAY_S = 86_400
+BUSES_SHOWN = 20  # Of one task; the page of the buses has them all.
+
+
+class BusShareView(BaseModel):
+    """What one cycle of a task takes on one bus, in seconds, and how long it may take."""
+
+    bus: str
+    meters: int
+    exchanges: int
+    seconds: float
+    available_s: float
+    share: float
+    fits: bool
+
+
+class TaskCost(BaseModel):
+    """What a task costs: its busiest buses, how many there are, and how many cannot keep up."""
+
+    buses: list[BusShareView]
+    buses_all: int
+    late: int
+
+
+class TaskOnBus(BaseModel):
+    """What a task takes of a bus, in seconds a day."""
+
+    task: str
+    name: str
+    seconds: float
+
+
+class MeterOnBus(BaseModel):
+    """What a meter takes of a bus, in seconds a day."""
+
+    meter: str
+    seconds: float
+
+
+class BusView(BaseModel):
+    """A bus: how full it is, which tasks fill it, and the meters that take the longest."""
+
+    bus: str
+    link: str
+    port: int | None
+    share: float
+    seconds: float
+    tasks: list[TaskOnBus]
+    slowest: list[MeterOnBus]
+
+
+class BusList(BaseModel):
+    """Buses, the fullest first; `overfull` counts those of all that are asked too much."""
+
+    items: list[BusView]
+    total: int
+    overfull: int
+
+
+def cost_of(shares: Sequence[BusShare]) -> TaskCost:
+    """Return what a task costs, the busiest bus first."""
+    views = sorted(map(_share_view, shares), key=lambda view: (-view.share, view.bus))
+    late = sum(not view.fits for view in views)
+    return TaskCost(buses=views[:BUSES_SHOWN], buses_all=len(views), late=late)
+
+
+def _share_view(share: BusShare) -> BusShareView:
+    part = share.seconds / share.available_s if share.available_s else 0.0
+    return BusShareView(
+        bus=share.bus,
+        meters=share.meters,
+        exchanges=share.exchanges,
+        seconds=round(share.seconds, 3),
+        available_s=round(share.available_s, 3),
+        share=round(part, 4),
+        fits=share.fits,
+    )
+
+
+def bus_view(load: BusLoad) -> BusView:
+    """Return a bus as pages and JSON show it, its largest eaters first."""
+    tasks = sorted(load.tasks, key=lambda each: -each[2])
+    return BusView(
+        bus=load.bus,
+        link=load.link,
+        port=load.port,
+        share=round(load.share, 4),
+        seconds=round(sum(each[2] for each in tasks), 3),
+        tasks=[TaskOnBus(task=key, name=name, seconds=round(s, 3)) for key, name, s in tasks],
+        slowest=[MeterOnBus(meter=meter, seconds=round(s, 3)) for meter, s in load.slowest],
+    )
+
+
+@dataclass
+class Buses:
+    """Keeps the last picture of all buses."""
+
+    budget: Budget
+    _counting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _views: list[BusView] = field(default_factory=list)
+    _good_until: float = 0.0
+
+    async def views(self) -> list[BusView]:
+        """Return every bus, the fullest first; of many who ask at once, one counts."""
+        async with self._counting:
+            started = time.monotonic()
+            if started >= self._good_until:
+                loads = await self.budget.of_buses()
+                self._views = sorted(map(bus_view, loads), key=lambda view: (-view.share, view.bus))
+                took_s = time.monotonic() - started
+                self._good_until = time.monotonic() + max(AGE_MIN_S, took_s / COUNTING_SHARE_MAX)
+            return self._views
+
+    async def load_of(self, task_ids: Sequence[str]) -> dict[str, float]:
+        """Return the share of its busiest bus that each of these tasks needs."""
+        wanted = set(task_ids)
+        loads: dict[str, float] = {}
+        for view in await self.views():
+            for each in view.tasks:
+                if each.task in wanted:
+                    share = round(each.seconds / DAY_S, 4)
+                    loads[each.task] = max(loads.get(each.task, 0.0), share)
+        return loads
+
+    def changed(self) -> None:
+        """Forget the picture, because a task or a meter is another now."""
+        self._good_until = 0.0
