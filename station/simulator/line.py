@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from random import Random
 from zoneinfo import ZoneInfo
 
 from station import tasks
-from station.protocols.dlt645.frame import PREAMBLE, Frame
+from station.protocols.dlt645.frame import BROADCAST, PREAMBLE, Frame
 from station.protocols.dlt645.parser import Parser
 from station.simulator.meter import Meter, hears
 from station.simulator.site import LineSite
@@ -24,7 +24,10 @@ class Line:
     def __init__(self, site: LineSite, zone: ZoneInfo, random: Random, *, seed: int) -> None:
         self._noise = site.noise
         self._random = random
-        self._meters = [Meter(meter, zone, seed=seed) for meter in site.meters if not meter.tcp]
+        self._meters = {
+            meter.address: Meter(meter, zone, seed=seed) for meter in site.meters if not meter.tcp
+        }
+        self._lost = {meter.address: meter.lost for meter in site.meters if meter.lost}
         self._bridges = {meter.address: meter.tcp for meter in site.meters if meter.tcp}
 
     async def exchange(self, raw: bytes, now: datetime, *, timeout_s: float) -> bytes:
@@ -35,9 +38,24 @@ class Line:
         for address, place in self._bridges.items():
             if hears(address, request.address):
                 return await _ask(place, raw, timeout_s=timeout_s)
-        answers = [meter.answer(request, now) for meter in self._meters]
-        spoken = [PREAMBLE + answer.to_bytes() for answer in answers if answer]
+        answers = [meter.answer(request, now) for meter in self._asked(request.address)]
+        spoken = [
+            PREAMBLE + answer.to_bytes()
+            for answer in answers
+            if answer is not None and not self._is_lost(answer.address)
+        ]
         return self._disturbed(_together(spoken))
+
+    def _asked(self, address: str) -> Iterable[Meter]:
+        """Return the meters that may mean themselves; a whole address is one meter's at most."""
+        if address.isdecimal() and address != BROADCAST:
+            meter = self._meters.get(address)
+            return () if meter is None else (meter,)
+        return self._meters.values()
+
+    def _is_lost(self, address: str) -> bool:
+        share = self._lost.get(address)
+        return share is not None and self._random.random() < share
 
     def _disturbed(self, raw: bytes) -> bytes:
         if not raw or self._random.random() >= self._noise:

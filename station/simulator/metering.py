@@ -4,6 +4,7 @@ Times are naive and by the meter's clock; a value of 10:15 on a clock that is tw
 what flowed at 10:13. Protocol modules ask here and know nothing of zones.
 """
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -14,7 +15,8 @@ from station.simulator.site import MeterSite
 from station.units import from_local, unscaled
 
 DEMAND_DECIMALS = 4
-STATES_KEPT = 4  # A block or a record asks for many quantities of one time.
+LOADS_KEPT = 1000  # Sites with more meters let them share loads.
+STATES_KEPT = 200  # A block asks for many quantities of one time, a day's profile for 96 times.
 MIDNIGHT = time()
 
 
@@ -25,16 +27,15 @@ class Metering:
         self.site = site
         self._zone = zone
         self._offset = timedelta(seconds=site.clock_offset_s)
-        self._load = Load(
-            site.address,
+        self._load, self._state_at = _measuring(
+            site.load_of or site.address,
             site.shape,
             zone,
-            seed=seed,
-            phases=site.phases,
-            tariffs=site.tariffs,
-            photovoltaic=site.photovoltaic,
+            seed,
+            site.phases,
+            site.tariffs,
+            site.photovoltaic,
         )
-        self._states = lru_cache(STATES_KEPT)(lambda at: self._load.state(self._moment(at)))
 
     def clock(self, now: datetime) -> datetime:
         """Return what the meter's clock shows at a moment."""
@@ -42,7 +43,7 @@ class Metering:
 
     def state(self, at: datetime) -> State:
         """Return what the meter measures when its clock shows a time."""
-        return self._states(at)
+        return self._state_at(self._moment(at))
 
     def demand(self, at: datetime) -> tuple[int, int]:
         """Return the active and reactive demand of the last whole period, 0.0001 kW, kvar."""
@@ -60,6 +61,29 @@ class Metering:
     def _timed(self, demand: Demand) -> Timed:
         value = unscaled(demand.value, DEMAND_DECIMALS)
         return Timed(value, None if demand.at is None else self.clock(demand.at))
+
+
+@lru_cache(LOADS_KEPT)
+def _measuring(
+    address: str,
+    shape: str,
+    zone: ZoneInfo,
+    seed: int,
+    phases: int,
+    tariffs: int,
+    photovoltaic: bool,
+) -> tuple[Load, Callable[[datetime], State]]:
+    """Return a load and its last states; meters with the same load share both."""
+    load = Load(
+        address,
+        shape,
+        zone,
+        seed=seed,
+        phases=phases,
+        tariffs=tariffs,
+        photovoltaic=photovoltaic,
+    )
+    return load, lru_cache(STATES_KEPT)(load.state)
 
 
 def settlement(at: datetime, back: int) -> datetime:

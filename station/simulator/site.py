@@ -9,6 +9,7 @@
         heartbeat_s: 15           # between heartbeats
         delay_ms: [60, 120]       # an exchange takes between these two
         silence: deny             # what it says of a silent meter: deny, empty or nothing
+        silence_ms: 300           # after so long without an answer
         redial_s: 3               # between a lost connection and the next try
         drop_after_s: 120         # leave without a word after so long; never if absent
         drop_for_s: 20            # and come back after so long
@@ -28,6 +29,8 @@
                 profile_interval_min: 15   # 0 for a meter without load profile, as all of 1997
                 clock_offset_s: 0          # how much its clock is fast
                 dead: false                # never answers
+                lost: 0                    # share of its answers that do not arrive
+                load_of: 990000000001      # measures what this meter would; absent: its own
                 tcp: host:port             # a real meter line to ask in place of a simulated one
 
 Only addresses, `terminals`, `lines` and `meters` must be there; keys not listed are errors.
@@ -140,6 +143,8 @@ class MeterSite(Part):
     profile_interval_min: Annotated[int, Field(ge=0), AfterValidator(_interval)] = 15
     clock_offset_s: Annotated[int, Field(ge=-86_400, le=86_400)] = 0
     dead: bool = False
+    lost: Annotated[float, Field(ge=0, le=1)] = 0.0
+    load_of: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     tcp: Annotated[str, Field(pattern=r"^[^:]+:[0-9]{1,5}$")] | None = None
 
 
@@ -160,6 +165,7 @@ class TerminalSite(Part):
     heartbeat_s: Annotated[float, Field(gt=0)] = 15.0
     delay_ms: Annotated[tuple[int, int], AfterValidator(_delay)] = (60, 120)
     silence: Literal["deny", "empty", "nothing"] = "deny"
+    silence_ms: Annotated[int, Field(ge=0, le=DELAY_MAX_MS)] = 300  # Real ones wait seconds.
     redial_s: Annotated[float, Field(ge=0)] = 3.0
     drop_after_s: Annotated[float, Field(gt=0)] | None = None
     drop_for_s: Annotated[float, Field(ge=0)] = 20.0

@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 CONFIRMATION_TIMEOUT_S = 10.0  # Of a login; a heartbeat may take until the next one.
 LOGOUT_TIMEOUT_S = 1.0  # A stop does not wait longer than this for the station.
-SILENCE_S = 0.3  # How long it waits for a silent meter; real ones wait seconds.
 LOGINS_MAX = 3  # Repeats that the standard allows; then it dials again.
 HEARTBEATS_MAX = 3
 READ_SIZE = 65_536
@@ -107,7 +106,7 @@ class Terminal:
         if came:
             call.send(forward.forward_answer(request, came))
             return
-        await asyncio.sleep(min(SILENCE_S, timeout_s))
+        await asyncio.sleep(min(self._site.silence_ms / 1000, timeout_s))
         if self._site.silence == "deny":
             call.send(forward.deny(request))
         elif self._site.silence == "empty":
