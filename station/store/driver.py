@@ -93,6 +93,11 @@ class Collection:
         with our_errors():
             return int(await self._collection.count_documents(query, **bound))
 
+    async def estimated_count(self) -> int:
+        """Return about how many documents there are, without counting them."""
+        with our_errors():
+            return int(await self._collection.estimated_document_count())
+
     async def insert(self, document: Document, *, session: Any = None) -> None:
         """Insert one document. Raises the driver's DuplicateKeyError."""
         with our_errors():

@@ -1,4 +1,6 @@
-"""The searchable frame log: every frame of the last days, dropped by age by the database itself.
+"""The searchable frame log: the frames of the last days, and no more than so many.
+
+The database drops them by age by itself.
 
 A record makes its own id, so saving it again, when nobody knows what became of the first time,
 changes nothing.
@@ -9,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from station.store.driver import Document
+from station.store.driver import Collection, Document
 from station.store.objects.base import Many, Objects, Page, new_id
 
 TOTAL_MAX = 10_000  # "More than ten thousand" is enough to know; counting millions is slow.
 # As the indexes lie; within a millisecond that is the order of writing, the newest first.
 NEWEST_FIRST = [("at", -1)]
+DROPPED_MAX = 10_000  # At once: a second of the database's work.
 EXCHANGE_SPAN = timedelta(minutes=10)  # Exchange numbers begin anew with each start of a station.
 
 
@@ -44,6 +47,10 @@ class Frames(Objects[FrameRecord]):
     key = "id"
     word = "frame"
 
+    def __init__(self, collection: Collection, meters: Collection) -> None:
+        super().__init__(collection)
+        self._meters = meters
+
     async def save_many(self, records: Sequence[FrameRecord]) -> None:
         """Keep these records; ones that are kept already stay as they are."""
         await self._keep_new(records)
@@ -57,25 +64,51 @@ class Frames(Objects[FrameRecord]):
         direction: str | None = None,
         skip: int = 0,
         limit: int = 100,
+        *,
+        protocol: str | None = None,
+        functions: Sequence[str] = (),
     ) -> Page[FrameRecord]:
-        """Return a page of records, newest first; `until` is not included; total is bounded."""
-        wanted = {"link": link, "meter": meter, "direction": direction}
-        query: Document = {name: value for name, value in wanted.items() if value is not None}
-        moments = {"$gte": since, "$lt": until}
-        moments = {operator: moment for operator, moment in moments.items() if moment is not None}
-        if moments:
-            query["at"] = moments
-        found = await self._collection.find(
-            query, order=NEWEST_FIRST, skip=skip, limit=limit
-        )
+        """Return a page of records, newest first; `until` is not included; total is bounded.
+
+        `functions` are keys, of which a record has at least one.
+        """
+        query = _query(link, meter, since, until, direction, protocol, functions)
+        found = await self._collection.find(query, order=NEWEST_FIRST, skip=skip, limit=limit)
         total = await self._collection.count(query, limit=TOTAL_MAX)
         return [self._from_document(document) for document in found], total
 
+    async def newest(
+        self,
+        link: str | None = None,
+        meter: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        direction: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        protocol: str | None = None,
+        functions: Sequence[str] = (),
+    ) -> Many[FrameRecord]:
+        """Return records as `list` does, without saying how many there are: to look through."""
+        query = _query(link, meter, since, until, direction, protocol, functions)
+        found = await self._collection.find(query, order=NEWEST_FIRST, skip=skip, limit=limit)
+        return [self._from_document(document) for document in found]
+
     async def exchange_of(self, meter: str, read_at: datetime) -> Many[FrameRecord]:
-        """Return all frames of the exchange whose answer came at that moment, oldest first."""
-        answer = await self._collection.find_one(
-            {"meter": meter, "at": read_at, "direction": "in", "exchange": {"$ne": None}}
-        )
+        """Return all frames of the exchange whose answer came at that moment, oldest first.
+
+        A terminal's own data about several meters is an answer of no one meter: there it is the
+        frame that came at that moment over the meter's link.
+        """
+        came = {"at": read_at, "direction": "in", "exchange": {"$ne": None}}
+        answer = await self._collection.find_one({"meter": meter, **came})
+        if answer is None:
+            archived = await self._meters.find_one({"_id": meter}, fields={"link": 1})
+            if archived is not None:
+                answer = await self._collection.find_one(
+                    {"link": archived["link"], "meter": None, **came}
+                )
         if answer is None:
             return []
         query = {
@@ -84,3 +117,35 @@ class Frames(Objects[FrameRecord]):
             "at": {"$gte": read_at - EXCHANGE_SPAN, "$lte": read_at + EXCHANGE_SPAN},
         }
         return await self._all(query, order=[("at", 1), ("_id", 1)])
+
+    async def drop_oldest(self, kept_max: int) -> int:
+        """Remove some of the oldest records if there are more than may be kept; return how many."""
+        excess = await self._collection.estimated_count() - kept_max
+        if excess <= 0:
+            return 0
+        found = await self._collection.find(
+            {}, fields={"at": 1}, order=[("at", 1)], skip=min(excess, DROPPED_MAX), limit=1
+        )
+        if not found:
+            return 0
+        return await self._collection.remove({"at": {"$lt": found[0]["at"]}})
+
+
+def _query(
+    link: str | None,
+    meter: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    direction: str | None,
+    protocol: str | None,
+    functions: Sequence[str],
+) -> Document:
+    wanted = {"link": link, "meter": meter, "direction": direction, "protocol": protocol}
+    query: Document = {name: value for name, value in wanted.items() if value is not None}
+    moments = {"$gte": since, "$lt": until}
+    moments = {operator: moment for operator, moment in moments.items() if moment is not None}
+    if moments:
+        query["at"] = moments
+    if functions:
+        query["functions"] = functions[0] if len(functions) == 1 else {"$in": [*functions]}
+    return query
