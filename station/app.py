@@ -97,7 +97,13 @@ class Station:
         guard = Guard()
         blocking = Blocking(self.database.blocks, guard, self.registry)
         await blocking.load()
-        self.trace = Trace(self.feed, self.database.frames, per_link=config.frontend.trace_per_link)
+        self.trace = Trace(
+            self.feed,
+            self.database.frames,
+            per_link=config.frontend.trace_per_link,
+            frames_max=config.frontend.frames_max,
+            log_heartbeats=config.frontend.log_heartbeats,
+        )
         self.trace.start()
         self._on_stop("trace", self.trace.stop)
         self.front = FrontServer(config.frontend, self.registry, self.trace)

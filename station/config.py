@@ -65,6 +65,8 @@ class FrontendConfig(Section):
     master: Annotated[int, Field(ge=1, le=127)] = 1
     trace_per_link: Annotated[int, Field(ge=1, le=10_000)] = 200
     frame_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    frames_max: Annotated[int, Field(ge=1000, le=1_000_000_000)] = 10_000_000
+    log_heartbeats: bool = False
 
 
 class DatabaseConfig(Section):

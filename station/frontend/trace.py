@@ -6,7 +6,9 @@ settings say otherwise: of 15,000 terminals they would be forty million records 
 nobody looks for anything.
 """
 
+import asyncio
 import itertools
+import logging
 import secrets
 import time
 from collections import OrderedDict, deque
@@ -14,12 +16,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
+from station import tasks
+from station.errors import DatabaseDown
 from station.frontend.behind import WriteBehind
 from station.frontend.keys import is_heartbeat, keys_of, may_name_a_meter
 from station.live import Feed
 from station.protocols.describe import meter_of
 from station.protocols.noise import Noise
 from station.store.objects.frames import FrameRecord
+
+log = logging.getLogger(__name__)
 
 RECENT_PER_LINK = 200
 RECENT_MAX = (
@@ -29,6 +35,8 @@ LATEST_MAX = 2000  # Of all links together: what the frame monitor begins with.
 UNSAVED_MAX = 50_000  # Some 25 MB: twenty minutes of 10,000 terminals while the database is away.
 WRITE_PERIOD_S = 0.5
 STOP_TIMEOUT_S = 3.0
+FRAMES_MAX = 10_000_000  # In the log: some 2 GB with their indexes.
+CLEAN_PERIOD_S = 60.0
 NOISE_SHOWN_MAX = 256  # Bytes of one piece of noise; the note says how many there were.
 ASKED_MAX = 10_000  # Exchanges whose meter is remembered; no more can be under way at once.
 
@@ -42,6 +50,10 @@ class FrameStore(Protocol):
 
     async def save_many(self, records: Sequence[FrameRecord]) -> None:
         """Keep these records; keeping them again changes nothing."""
+        ...
+
+    async def drop_oldest(self, kept_max: int) -> int:
+        """Remove some of the oldest records if there are more than may be kept."""
         ...
 
 
@@ -68,6 +80,7 @@ class Trace:
         frames: FrameStore,
         per_link: int = RECENT_PER_LINK,
         *,
+        frames_max: int = FRAMES_MAX,
         log_heartbeats: bool = False,
     ) -> None:
         self._feed = feed
@@ -84,6 +97,8 @@ class Trace:
         self._numbers = itertools.count(start)
         self._own = secrets.token_hex(3)  # Two stations may start in one microsecond.
         self._frames = frames
+        self._frames_max = frames_max
+        self._cleaner: asyncio.Task[None] | None = None
         self._log: WriteBehind[_Kept] = WriteBehind(
             "frames", self._save, UNSAVED_MAX, WRITE_PERIOD_S
         )
@@ -94,11 +109,14 @@ class Trace:
         return self._log.dropped_total
 
     def start(self) -> None:
-        """Begin to write records to the store."""
+        """Begin to write records to the store, and to keep their number within its bound."""
         self._log.start()
+        work = tasks.periodically(CLEAN_PERIOD_S, self._drop_oldest, name="old frames")
+        self._cleaner = tasks.spawn(work, name="old frames")
 
     async def stop(self) -> None:
         """Write what waits, if the database takes it soon, and end the writing."""
+        await tasks.cancel(self._cleaner)
         await self._log.stop(STOP_TIMEOUT_S)
 
     async def flush(self) -> None:
@@ -211,6 +229,13 @@ class Trace:
                 "note": kept.note,
             },
         )
+
+    async def _drop_oldest(self) -> None:
+        try:
+            while await self._frames.drop_oldest(self._frames_max):
+                pass
+        except DatabaseDown as error:
+            log.debug("old frames stay for now: %s", error)
 
     async def _save(self, batch: Sequence[_Kept]) -> None:
         await self._frames.save_many([self._record_of(kept) for kept in batch])
