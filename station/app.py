@@ -17,11 +17,14 @@ from tornado.netutil import bind_sockets
 from station import tasks
 from station.collector.archive import Archive
 from station.collector.budget import Budget
+from station.collector.commands import Commands
 from station.collector.completeness import Completeness
+from station.collector.execution import Execution
 from station.collector.keeper import Keeper
 from station.collector.memory import Memory
 from station.collector.planner import Planner
 from station.collector.reader import Reader
+from station.collector.reports import Reports
 from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
 from station.config import Config
@@ -106,13 +109,23 @@ class Station:
         )
         self.trace.start()
         self._on_stop("trace", self.trace.stop)
+        zone, database = config.site.zone_info, self.database
+        reports = Reports(
+            meters=database.meters,
+            events=database.events,
+            readings=database.readings,
+            feed=self.feed,
+            station=config.station,
+            zone=zone,
+        )
+        reports.start()
+        self._on_stop("reports", reports.stop)
         self.front = FrontServer(config.frontend, self.registry, self.trace)
         await self.front.start()
         self._on_stop("front-end", self.front.stop)
         channels = Channels(self.registry, self.trace)
         self._on_stop("channels", channels.stop)
 
-        zone, database = config.site.zone_info, self.database
         memory = Memory(database.meter_health, database.meter_days, zone)
         await memory.start()
         self._on_stop("memory", memory.stop)
@@ -134,6 +147,24 @@ class Station:
         await self.archive.publish()
         await scheduler.start()
         self._on_stop("scheduler", scheduler.stop)
+        reader = Reader(self.registry, database.meters, database.readings, self.feed, zone)
+        execution = Execution(
+            registry=self.registry,
+            meters=database.meters,
+            commands=database.commands,
+            reader=reader,
+            feed=self.feed,
+            zone=zone,
+        )
+        commands = Commands(
+            registry=self.registry,
+            meters=database.meters,
+            commands=database.commands,
+            execution=execution,
+            station=config.station,
+        )
+        await commands.start()
+        self._on_stop("commands", commands.stop)
 
         parts = Parts(
             config=config,
@@ -145,7 +176,8 @@ class Station:
             traffic=traffic,
             blocking=blocking,
             archive=self.archive,
-            reader=Reader(self.registry, database.meters, database.readings, self.feed, zone),
+            reader=reader,
+            commands=commands,
             scheduler=scheduler,
             memory=memory,
             budget=Budget(database.tasks, planner, runner, memory, zone),

@@ -11,7 +11,10 @@ Listener = Callable[[str, dict[str, Any]], None]
 
 
 class Feed:
-    """Topics: `links`, `frames`, `runs`, `readings`; a message is a dict that JSON can hold."""
+    """Tells each topic to all who listen; a message is a dict that JSON can hold.
+
+    Topics: `links`, `frames`, `runs`, `readings`, `commands`, `events`.
+    """
 
     def __init__(self) -> None:
         self._listeners: dict[str, list[Listener]] = {}  # By topic; "" hears all.

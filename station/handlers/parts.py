@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from station.collector.archive import Archive
 from station.collector.budget import Budget
+from station.collector.commands import Commands
 from station.collector.completeness import Completeness
 from station.collector.memory import Memory
 from station.collector.reader import Reader
@@ -32,6 +33,7 @@ class Parts:
     blocking: Blocking
     archive: Archive
     reader: Reader
+    commands: Commands
     scheduler: Scheduler
     memory: Memory
     budget: Budget

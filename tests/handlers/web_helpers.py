@@ -15,7 +15,9 @@ from tornado.testing import bind_unused_port
 
 from station.collector.archive import Archive
 from station.collector.budget import Budget
+from station.collector.commands import Commands
 from station.collector.completeness import Completeness
+from station.collector.execution import Execution
 from station.collector.keeper import Keeper
 from station.collector.memory import Memory
 from station.collector.planner import Planner
@@ -118,6 +120,24 @@ async def open_office(
             zone=zone,
         )
         stops.push_async_callback(scheduler.stop)
+        reader = Reader(registry, real.meters, real.readings, feed, zone)
+        execution = Execution(
+            registry=registry,
+            meters=real.meters,
+            commands=real.commands,
+            reader=reader,
+            feed=feed,
+            zone=zone,
+        )
+        commands = Commands(
+            registry=registry,
+            meters=real.meters,
+            commands=real.commands,
+            execution=execution,
+            station=config.station,
+        )
+        await commands.start()
+        stops.push_async_callback(commands.stop)
         given: dict[str, Any] = {
             "config": config,
             "database": real,
@@ -128,7 +148,8 @@ async def open_office(
             "traffic": traffic,
             "blocking": Blocking(real.blocks, guard, registry),
             "archive": Archive(real, registry, channels, scheduler, memory),
-            "reader": Reader(registry, real.meters, real.readings, feed, zone),
+            "reader": reader,
+            "commands": commands,
             "scheduler": scheduler,
             "memory": memory,
             "budget": Budget(real.tasks, planner, runner, memory, zone),

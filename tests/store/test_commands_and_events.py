@@ -115,7 +115,7 @@ def an_event(record: bytes, **changes: object) -> Event:
         b"\x68",
         station="test",
         protocol="qgdw1376",
-        values={"off": "2026-01-01 10:00"},
+        values=({"name": "off", "name_zh": "停电时间", "value": "2026-01-01 10:00", "unit": ""},),
     )
     return replace(event, **changes)
 

@@ -6,7 +6,7 @@ again, is still one event.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +34,8 @@ class Event:
     """One event: `code` names its kind as `station.collector.events` lists them.
 
     `happened_at` is by the device's clock, None where it told no time. `values` are what the device
-    told beside it, by name, as texts. `raw` is the frame that brought it.
+    told beside it: rows with `name`, `name_zh`, `value`, `unit`, as frames are described. `raw` is
+    the frame that brought it.
     """
 
     id: str
@@ -48,7 +49,7 @@ class Event:
     station: str
     protocol: str
     exchange: int | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[Mapping[str, Any], ...] = ()
 
 
 class Events(Objects[Event]):
@@ -97,4 +98,4 @@ class Events(Objects[Event]):
         return [self._from_document(document) for document in found], total
 
     def _to_document(self, thing: Event) -> Document:
-        return {**super()._to_document(thing), "values": dict(thing.values)}
+        return {**super()._to_document(thing), "values": [dict(row) for row in thing.values]}
