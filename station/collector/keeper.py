@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
+from functools import partial
 
 from station import tasks
 from station.errors import DatabaseDown
@@ -88,15 +89,15 @@ class Keeper:
             batch, self._held = self._held[:BATCH_MAX], self._held[BATCH_MAX:]
             causes, self._causes = list(self._causes.values()), {}
             ledgers, self._ledgers = list(self._ledgers.values()), {}
-            await self._until_stored(lambda batch=batch: self._readings.save(batch))
+            await self._until_stored(partial(self._readings.save, batch))
             self._stored += len(batch)
             self._less.set()
             for meter, count in Counter(reading.meter for reading in batch).items():
                 self._feed.announce("readings", {"meter": meter, "count": count})
             if causes:
-                await self._until_stored(lambda causes=causes: self._coverage.note_causes(causes))
+                await self._until_stored(partial(self._coverage.note_causes, causes))
             for run in ledgers:
-                await self._until_stored(lambda run=run: self._runs.enter(run))
+                await self._until_stored(partial(self._runs.enter, run))
 
     async def _until_stored(self, write: Callable[[], Awaitable[object]]) -> None:
         attempt = 0

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -137,11 +138,8 @@ class Planner:
         work = []
         for some in _chunks(meters):
             addresses = [meter.address for meter in some]
-            stored = await patiently(
-                lambda addresses=addresses: self._readings.stored_slots(
-                    addresses, task.items, days[0], days[-1]
-                )
-            )
+            ask = partial(self._readings.stored_slots, addresses, task.items, days[0], days[-1])
+            stored = await patiently(ask)
             for meter in some:
                 terminal = terminals.get(meter.link)
                 wants = plan.missing(
