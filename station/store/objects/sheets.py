@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from pymongo import InsertOne, UpdateOne
 
 from station.store.driver import Document
-from station.units import MINUTE, UTC, day_start, local_day
+from station.units import MINUTE, UTC, day_minutes, day_start, local_day
 
 Source = Literal["task", "gap", "read_now", "report"]
 Quality = Literal["doubtful", "late", "live", "recorded"]  # From worse to better.
@@ -33,7 +33,7 @@ SheetKey = tuple[str, str, date]  # Meter, item, local day.
 QUALITY_BEFORE: Quality = "live"  # Of what was stored before there were qualities.
 GRID_MIN = 15  # Minutes between the bits of the coverage.
 MILLISECOND = timedelta(milliseconds=1)
-DAY_MIN = 1440
+DAY_S = 86_400
 
 _RANKS: Mapping[Quality, int] = {quality: rank for rank, quality in enumerate(get_args(Quality))}
 
@@ -96,23 +96,22 @@ def group(
     slots: Slots = {}
     meter: str | None = None
     item = ""
-    start = end = datetime.min.replace(tzinfo=UTC)
+    start, length_s = datetime.min.replace(tzinfo=UTC), 0
     for reading in readings:
-        moment = reading.moment
-        if not start <= moment < end:  # Asking the zone is slow; one day serves many.
+        of_meter, of_item, moment, value, _, _, quality = reading
+        since = moment - start
+        seconds = since.seconds
+        if since.days or seconds >= length_s:  # Asking the zone is slow; one day serves many.
             day = local_day(moment, zone)
-            start = day_start(day, zone)
-            end = day_start(day + timedelta(days=1), zone)
+            start, length_s = day_start(day, zone), day_minutes(day, zone) * 60
+            since = moment - start
+            seconds = since.days * DAY_S + since.seconds
             meter = None
-        if reading.meter != meter or reading.item != item:
-            meter, item = reading.meter, reading.item
+        if of_meter != meter or of_item != item:
+            meter, item = of_meter, of_item
             slots = sheets.setdefault(checked((meter, item, day)), {})
-        since = moment - start  # Divided by a minute it would take three times as long.
-        slot = since.days * DAY_MIN + since.seconds // 60
-        held = slots.setdefault(slot, reading)
-        if held is not reading and is_better(
-            reading.value, reading.quality, held.value, held.quality
-        ):
+        held = slots.setdefault(seconds // 60, reading)
+        if held is not reading and is_better(value, quality, held.value, held.quality):
             again.append(reading)
     return sheets, again
 
