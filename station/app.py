@@ -120,10 +120,17 @@ class Station:
         )
         reports.start()
         self._on_stop("reports", reports.stop)
-        self.front = FrontServer(config.frontend, self.registry, self.trace)
+        self.front = FrontServer(
+            config.frontend,
+            self.registry,
+            self.trace,
+            guard=guard,
+            zone=zone,
+            on_report=reports.take,
+        )
         await self.front.start()
         self._on_stop("front-end", self.front.stop)
-        channels = Channels(self.registry, self.trace)
+        channels = Channels(self.registry, self.trace, on_report=reports.take)
         self._on_stop("channels", channels.stop)
 
         memory = Memory(database.meter_health, database.meter_days, zone)

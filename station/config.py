@@ -58,6 +58,7 @@ class WebConfig(Section):
 class FrontendConfig(Section):
     host: str = "0.0.0.0"  # noqa: S104  Terminals dial in from other networks.
     port: Port = 7001
+    more_ports: list[Port] = []
     connections_max: Annotated[int, Field(ge=1, le=100_000)] = 20_000
     login_timeout_s: Seconds = 300
     idle_timeout_s: Seconds = 1800

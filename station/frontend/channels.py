@@ -6,34 +6,27 @@ that cannot be opened is tried again for as long as the channel is enabled in th
 
 import asyncio
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Generic
 
-from station.errors import LinkDown, MeterTimeout, StationError
-from station.frontend.inquiries import (
-    fault_of_noise,
-    is_from_meter,
-    meter_address,
-    more_telling,
-)
+from station.errors import InvalidValue, LinkDown
 from station.frontend.link import (
     Answer,
     Bus,
+    Fault,
     FrameT,
     Inquiry,
-    Line,
     MeterFrame,
     Priority,
+    Report,
+    TerminalPort,
+    hand_on,
     next_moment,
 )
 from station.frontend.port import PAUSE_FIRST_S, PortThread
+from station.frontend.raw_line import RawLine
 from station.frontend.registry import Entry, Registry
 from station.frontend.trace import Trace
-from station.protocols.detect import Parser
-from station.protocols.dlt645 import frame as dlt645
-from station.protocols.dlt698 import frame as dlt698
 from station.protocols.noise import Noise
 from station.store.objects.channels import Channel
 from station.store.objects.meters import Meter
@@ -43,8 +36,6 @@ log = logging.getLogger(__name__)
 
 PROTOCOL = "dlt645"
 
-PARTIAL_FRAME_S = 1.0  # Meters pause 0.5 s at most inside a frame; networks add to it.
-NOISE_HELD_MAX = 1024  # Bytes that one record of the trace brings together.
 STOP_TIMEOUT_S = 8.0  # pyserial tries 5 s to connect; a driver that hangs longer is left behind.
 
 
@@ -52,8 +43,14 @@ class Channels:
     """The channels of the archive, as far as they are enabled."""
 
     def __init__(
-        self, registry: Registry, trace: Trace, *, pause_first_s: float = PAUSE_FIRST_S
+        self,
+        registry: Registry,
+        trace: Trace,
+        *,
+        on_report: Callable[[Report], None] | None = None,
+        pause_first_s: float = PAUSE_FIRST_S,
     ) -> None:
+        self._on_report = on_report
         self._registry = registry
         self._trace = trace
         self._pause_first_s = pause_first_s
@@ -75,7 +72,9 @@ class Channels:
             if not channel.enabled:
                 self._registry.not_opened(channel.name, PROTOCOL, channel.url, "disabled", now)
             elif channel.name not in self._links:
-                link = ChannelLink(channel, self._registry, self._trace, self._pause_first_s)
+                link = ChannelLink(
+                    channel, self._registry, self._trace, self._on_report, self._pause_first_s
+                )
                 self._links[channel.name] = link
                 link.start()
 
@@ -89,24 +88,25 @@ class Channels:
 
 
 class ChannelLink:
-    """One channel: a bus, and a `LiveLink` while its port is open."""
+    """One channel: a `LiveLink` while its port is open."""
 
     def __init__(
-        self, channel: Channel, registry: Registry, trace: Trace, pause_first_s: float
+        self,
+        channel: Channel,
+        registry: Registry,
+        trace: Trace,
+        on_report: Callable[[Report], None] | None,
+        pause_first_s: float,
     ) -> None:
         self.channel = channel
         self._registry = registry
         self._trace = trace
+        self._on_report = on_report
         self._port = PortThread(channel.name, channel.url, channel.line, self, pause_first_s)
-        self._parser = Parser()
-        self._line: Line[MeterFrame] | None = None  # While the port is open.
+        self._line: RawLine | None = None  # While the port is open.
         self._entry: Entry | None = None
         self._reason = "it is not open yet"
         self._closing = False
-        self._noise = bytearray()  # Until a frame or a pause says that it is all.
-        self._noise_reason = ""
-        self._pause: asyncio.TimerHandle | None = None
-        self._fault: StationError | None = None
 
     @property
     def name(self) -> str:
@@ -121,6 +121,10 @@ class ChannelLink:
     def bus(self, _meter: Meter) -> Bus:
         """Return the channel itself: it is one line."""
         return self
+
+    def terminal(self) -> TerminalPort:
+        """Refuse: there are only meters on a channel. Raises InvalidValue."""
+        raise InvalidValue("link", f"channel {self.name} is no terminal")
 
     def start(self) -> None:
         """Begin to open the port."""
@@ -144,14 +148,14 @@ class ChannelLink:
         """Ask a meter; see `station.frontend.link.Bus`."""
         if self._line is None:
             raise LinkDown(f"channel {self.name}: {self._reason}")
-        return await self._line.ask(_Question(self, inquiry, timeout_s), priority)
+        return await self._line.exchange(inquiry, priority=priority, timeout_s=timeout_s)
 
     # What the thread tells, on the loop.
 
     def opened(self) -> None:
         """The port is open."""
         if not self._closing:
-            self._line = Line(f"channel {self.name}")
+            self._line = RawLine(self, f"channel {self.name}")
             self._entry = self._registry.up(self.name, self, "channel", PROTOCOL, utc_now())
 
     def not_opened(self, reason: str) -> None:
@@ -165,130 +169,60 @@ class ChannelLink:
         if self._line is None:
             return
         self._reason = reason
-        self.end_of_bytes()
         self._line.go_down(reason)
         self._line = self._entry = None
         self._registry.down(self.name, self, reason, utc_now())
 
     def received(self, data: bytes) -> None:
         """Bytes have come from the port."""
-        if self._entry is None:
-            return
-        self._parser.receive_data(data)
-        self._take_events(self._entry)
-        self._stop_pause()
-        loop = asyncio.get_running_loop()
-        self._pause = loop.call_later(PARTIAL_FRAME_S, self.end_of_bytes)
+        if self._line is not None:
+            self._line.receive(data)
 
-    # What a question asks.
+    # What the line tells.
 
-    def send(self, inquiry: Inquiry[FrameT], exchange: int, timeout_s: float) -> None:
-        """Send a question; nothing that came before is part of its answer."""
-        self.end_of_bytes()
-        self._fault = None
-        raw = inquiry.raw
-        self._port.send(raw, timeout_s)
+    def write(self, raw: bytes, listen_s: float, meter: str | None, exchange: int | None) -> None:
+        """Send bytes and keep them in the trace."""
+        self._port.send(raw, listen_s)
         if self._entry is not None:
             self._registry.sent(self._entry, len(raw))
-        self._trace.record(self.name, "out", raw, utc_now(), inquiry.meter, exchange)
+        self._trace.record(self.name, "out", raw, utc_now(), meter, exchange)
+
+    def moment(self) -> datetime:
+        """Return the moment of what has just come, after that of what came before."""
+        return next_moment(utc_now(), None if self._entry is None else self._entry.last_seen)
+
+    def heard(self, at: datetime, size: int) -> None:
+        """Bytes have come that are a frame."""
+        if self._entry is not None:
+            self._registry.heard(self._entry, at, size)
+
+    def record(
+        self, raw: bytes, at: datetime, meter: str | None, exchange: int | None, note: str
+    ) -> None:
+        """Keep in the trace what has come."""
+        self._trace.record(self.name, "in", raw, at, meter, exchange, note)
+
+    def hear_noise(self, noise: Noise) -> None:
+        """Take bytes that are no frame."""
+        at = self.moment()
+        self.heard(at, len(noise.data))
+        if noise.reason != "preamble":
+            self.count("bad")
+        self._trace.record_noise(self.name, noise, at)
+
+    def hear_packet(self, packet: bytes) -> None:
+        """Take what only modems send, as noise."""
+        self.hear_noise(Noise(packet, "a modem's packet"))
+
+    def count(self, fault: Fault) -> None:
+        """Count something that has gone wrong."""
+        if self._entry is not None:
+            self._registry.count(self._entry, fault)
+
+    def report(self, protocol: str, frame: MeterFrame, at: datetime) -> None:
+        """Hand on a frame that nobody asked for."""
+        hand_on(self._on_report, Report(self.name, protocol, frame, at))
 
     def new_exchange(self) -> int:
         """Return the number of a new exchange."""
         return self._trace.new_exchange()
-
-    def fault(self) -> StationError | None:
-        """Return what came since the last request instead of its answer, or None for silence."""
-        self.end_of_bytes()
-        return self._fault
-
-    def note_fault(self, fault: StationError | None) -> None:
-        """Remember what came instead of an answer."""
-        self._fault = more_telling(self._fault, fault)
-
-    def end_of_bytes(self) -> None:
-        """Nothing more belongs to what came so far: take it as noise, and frames inside it."""
-        self._stop_pause()
-        self._parser.give_up()
-        if self._entry is not None:
-            self._take_events(self._entry)
-        self._record_noise()
-
-    # Helpers.
-
-    def _take_events(self, entry: Entry) -> None:
-        while (event := self._parser.next_event()) is not None:
-            at = next_moment(utc_now(), entry.last_seen)
-            if isinstance(event, Noise):
-                self._registry.heard(entry, at, len(event.data))
-                self._hear_noise(event)
-            elif isinstance(event, dlt645.Frame | dlt698.Frame):
-                self._hear(event, entry, at)
-
-    def _hear(self, frame: MeterFrame, entry: Entry, at: datetime) -> None:
-        """Take a frame; a preamble in front of it is shown as part of it."""
-        raw = frame.to_bytes()
-        self._registry.heard(entry, at, len(raw))
-        if self._noise_reason == "preamble":
-            raw = bytes(self._noise) + raw
-            self._noise.clear()
-        self._record_noise()
-        meter = meter_address(frame)
-        question = None if self._line is None else self._line.find_question(frame)
-        if question is None or self._line is None:
-            note = "late" if is_from_meter(frame) else "echo"
-            self._trace.record(self.name, "in", raw, at, meter, None, note)
-            return
-        self._trace.record(self.name, "in", raw, at, meter, question.exchange)
-        self._line.hear(frame, at)
-
-    def _hear_noise(self, noise: Noise) -> None:
-        if noise.reason != self._noise_reason or len(self._noise) > NOISE_HELD_MAX:
-            self._record_noise()
-        self._noise += noise.data
-        self._noise_reason = noise.reason
-        self._fault = more_telling(self._fault, fault_of_noise(noise))
-
-    def _record_noise(self) -> None:
-        if self._noise:
-            noise = Noise(bytes(self._noise), self._noise_reason)
-            self._trace.record_noise(self.name, noise, utc_now())
-            self._noise.clear()
-        self._noise_reason = ""
-
-    def _stop_pause(self) -> None:
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
-
-
-class _Question(Generic[FrameT]):
-    """One question on a channel and what comes of it."""
-
-    def __init__(self, link: ChannelLink, inquiry: Inquiry[FrameT], timeout_s: float) -> None:
-        self._link = link
-        self._inquiry = inquiry
-        self._sent_at = 0.0
-        self.timeout_s = timeout_s
-        self.exchange = link.new_exchange()
-
-    def send(self) -> None:
-        self._sent_at = time.monotonic()
-        self._link.send(self._inquiry, self.exchange, self.timeout_s)
-
-    def belongs(self, frame: MeterFrame) -> bool:
-        if self._inquiry.answer_in(frame) is not None:
-            return True
-        self._link.note_fault(self._inquiry.fault_of(frame))
-        return False
-
-    def answer_in(self, frame: MeterFrame, at: datetime) -> Answer[FrameT] | None:
-        answer = self._inquiry.answer_in(frame)
-        if answer is None:
-            return None
-        return Answer(answer, at, self.exchange, time.monotonic() - self._sent_at)
-
-    def silence(self) -> StationError:
-        fault = self._link.fault()
-        meter, asked = self._inquiry.meter, self._inquiry.asked
-        text = f"meter {meter}: no answer to {asked} in {self.timeout_s:.1f} s on {self._link.name}"
-        return MeterTimeout(text) if fault is None else type(fault)(f"{text}: {fault}")

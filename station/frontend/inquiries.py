@@ -5,14 +5,17 @@ an echo of the question, another meter's frame, bytes that a checksum proves wro
 """
 
 from dataclasses import dataclass
+from typing import Generic
 
 from station.errors import BadAnswer, BadChecksum, StationError, WrongAddress
-from station.frontend.link import MeterFrame
+from station.frontend.link import Fault, FrameT, Inquiry, MeterFrame
+from station.protocols.detect import Parser
 from station.protocols.dlt645 import frame as dlt645
 from station.protocols.dlt645 import requests as requests645
 from station.protocols.dlt645.functions import data_id_of, identifier_size
 from station.protocols.dlt698 import frame as dlt698
 from station.protocols.dlt698 import requests as requests698
+from station.protocols.dlt698 import segments
 from station.protocols.dlt698.apdu import service_of
 from station.protocols.noise import Noise
 
@@ -20,6 +23,13 @@ PREAMBLE_698 = bytes((dlt698.PREAMBLE,)) * 4  # Wakes a sleeping receiver, as in
 
 _CHECKSUM_REASONS = ("checksum", "FCS")  # The parsers' own words.
 _OAD = slice(3, 7)  # Of a normal GET, SET or ACTION: behind tag, choice and PIID.
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A split frame that came instead of a whole answer."""
+
+    frame: dlt698.Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,75 @@ class Inquiry698:
         return BadAnswer(f"it answered {_service_text(frame)}")
 
 
+class Joining(Generic[FrameT]):
+    """An inquiry whose answer may come in split frames (DL/T 698.45), each asked for in turn.
+
+    `take` says whether an answer is whole; while it is not, `raw` is the acknowledgement that
+    brings the next piece.
+    """
+
+    def __init__(self, inquiry: Inquiry[FrameT]) -> None:
+        self._inquiry = inquiry
+        self._joiner: segments.Joiner | None = None
+        self.meter = inquiry.meter
+        self.asked = inquiry.asked
+        self.raw = inquiry.raw
+
+    def answer_in(self, frame: MeterFrame) -> FrameT | Piece | None:
+        """Return the frame if it is the answer or a piece that may be of it."""
+        if isinstance(frame, dlt698.Frame) and frame.is_split and frame.from_terminal:
+            return Piece(frame)
+        return self._inquiry.answer_in(frame)
+
+    def fault_of(self, frame: MeterFrame) -> StationError | None:
+        """Return why a frame is no answer, or None for an echo."""
+        return self._inquiry.fault_of(frame)
+
+    def take(self, answer: FrameT | Piece) -> FrameT | None:
+        """Return the whole answer, or None when another piece is to be asked for.
+
+        Raises BadAnswer when the pieces make no answer.
+        """
+        if not isinstance(answer, Piece):
+            return answer
+        self._joiner = self._joiner or segments.Joiner()
+        joined = self._joiner.add(answer.frame)
+        if joined.acknowledgement is not None:
+            self.raw = PREAMBLE_698 + joined.acknowledgement.to_bytes()
+            return None
+        whole = None if joined.whole is None else self._inquiry.answer_in(joined.whole)
+        if whole is None:
+            raise BadAnswer(f"meter {self.meter}: the pieces of its answer do not fit together")
+        return whole
+
+
+def answer_among(inquiry: Inquiry[FrameT], inner: bytes) -> FrameT | StationError | None:
+    """Return the answer among bytes that came from a line, what came instead, or None for silence.
+
+    Preambles, noise and an echo of the question may stand around the answer.
+    """
+    parser = Parser()
+    parser.receive_data(inner)
+    parser.give_up()
+    fault: StationError | None = None
+    while (event := parser.next_event()) is not None:
+        if isinstance(event, Noise):
+            fault = more_telling(fault, fault_of_noise(event))
+        elif isinstance(event, dlt645.Frame | dlt698.Frame):
+            answer = inquiry.answer_in(event)
+            if answer is not None:
+                return answer
+            fault = more_telling(fault, inquiry.fault_of(event))
+    return fault
+
+
+def fault_kind(error: StationError) -> Fault | None:
+    """Return as what an error counts on its link."""
+    if isinstance(error, WrongAddress):
+        return "wrong_address"
+    return "bad" if isinstance(error, BadChecksum) else None
+
+
 def fault_of_noise(noise: Noise) -> StationError | None:
     """Return what bytes that are no frame say of an answer; None for a preamble."""
     if noise.reason == "preamble":
@@ -124,6 +203,11 @@ def meter_address(frame: MeterFrame) -> str:
 def is_from_meter(frame: MeterFrame) -> bool:
     """Tell whether a meter sent a frame."""
     return frame.from_meter if isinstance(frame, dlt645.Frame) else frame.from_terminal
+
+
+def is_active_report(frame: dlt645.Frame) -> bool:
+    """Tell whether a meter sends its active report status, which no answer else holds."""
+    return frame.from_meter and data_id_of(frame) == requests645.ACTIVE_REPORT
 
 
 def asked_text(request: dlt645.Frame) -> str:

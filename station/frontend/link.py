@@ -8,20 +8,29 @@ of its time, or at once when the link goes down. An answer that comes later find
 import asyncio
 import heapq
 import itertools
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from station.errors import ExchangeError, LinkDown, StationError
+from station.errors import ExchangeError, LinkDown, MeterTimeout, StationError
 from station.protocols.dlt645 import frame as dlt645
 from station.protocols.dlt698 import frame as dlt698
 from station.protocols.qgdw1376 import frame as qgdw1376
 from station.protocols.qgdw1376.units import DataUnit
 
+log = logging.getLogger(__name__)
+
 # A page asks for tens of items of a meter, and a task asks one at a time; more is a defect.
 WAITING_MAX = 1000
+
+PARTS_MAX = 256  # Of one answer; a device that never ends one does not hold the line for ever.
+
+# What goes wrong on a link that is up: an answer nobody waits for any more, one that came twice, a
+# question without an answer, bytes that are no sound frame, the answer of another device.
+Fault = Literal["late", "duplicate", "timeouts", "bad", "wrong_address"]
 
 MeterFrame = dlt645.Frame | dlt698.Frame
 FrameT = TypeVar("FrameT")
@@ -163,6 +172,16 @@ class Report:
     exchange: int | None = None
 
 
+def hand_on(on_report: Callable[[Report], None] | None, report: Report) -> None:
+    """Give a report to whom it may concern; what goes wrong there does not touch the link."""
+    if on_report is None:
+        return
+    try:
+        on_report(report)
+    except Exception:  # The border between links and what others make of their frames.
+        log.exception("a report of %s was not taken", report.link)
+
+
 WireFrame = TypeVar("WireFrame")
 WireFrame_contra = TypeVar("WireFrame_contra", contravariant=True)
 ResultT = TypeVar("ResultT")
@@ -210,53 +229,83 @@ _Place = tuple[Priority, int, "asyncio.Future[None]"]
 
 
 class Line(Generic[WireFrame]):
-    """The turn-taking of one link, from its coming up to its going down."""
+    """The turn-taking of one line, from its coming up to its going down.
 
-    __slots__ = ("_age", "_busy", "_down", "_question", "_result", "_waiting", "name")
+    `on_timeout` is told of each question that was answered by nothing at all.
+    """
 
-    def __init__(self, name: str) -> None:
+    __slots__ = (
+        "_age",
+        "_answered",
+        "_busy",
+        "_down",
+        "_on_timeout",
+        "_parts",
+        "_result",
+        "_waiting",
+        "name",
+        "question",
+    )
+
+    def __init__(self, name: str, on_timeout: Callable[[], None] | None = None) -> None:
         self.name = name
+        self.question: Question[WireFrame, Any] | None = None  # The one that is open.
+        self._on_timeout = on_timeout
         self._age = itertools.count()
         self._busy = False
         self._down: str | None = None
         self._waiting: list[_Place] = []
-        self._question: Question[WireFrame, Any] | None = None
         self._result: asyncio.Future[Any] | None = None
+        self._parts = 0  # Of the answer to the open question.
+        self._answered: WireFrame | None = None  # The last frame that ended a question.
 
     async def ask(self, question: Question[WireFrame, ResultT], priority: Priority) -> ResultT:
         """Wait for the turn, send the question and return its answer; raises as `Bus.exchange`."""
         await self._take_turn(priority)
-        self._question = question
+        self.question = question
         result: asyncio.Future[ResultT | StationError]
         self._result = result = asyncio.get_running_loop().create_future()
         try:
             question.send()
-            await asyncio.wait((result,), timeout=question.timeout_s)
+            await self._wait(result, question.timeout_s)
             outcome = result.result() if result.done() else question.silence()
             if isinstance(outcome, StationError):
+                if isinstance(outcome, MeterTimeout) and self._on_timeout is not None:
+                    self._on_timeout()
                 raise outcome
             return outcome
         finally:
-            self._question = self._result = None
+            self.question = self._result = None
             self._pass_turn()
 
     def find_question(self, frame: WireFrame) -> Question[WireFrame, Any] | None:
         """Return the open question if a frame that came in belongs to it."""
-        question = self._question
+        question = self.question
         return question if question is not None and question.belongs(frame) else None
 
     def hear(self, frame: WireFrame, at: datetime) -> None:
         """Take a frame that belongs to the open question."""
         result = self._result
-        if self._question is None or result is None or result.done():
+        if self.question is None or result is None or result.done():
             return
+        self._answered = frame
         try:
-            answer = self._question.answer_in(frame, at)
+            answer = self.question.answer_in(frame, at)
         except StationError as error:
             result.set_result(error)
         else:
             if answer is not None:
                 result.set_result(answer)
+            else:
+                self.hear_part()
+
+    def hear_part(self) -> None:
+        """A part of the answer has come: wait for the rest as long as for the whole."""
+        self._parts += 1
+
+    def is_repeated(self, frame: WireFrame) -> bool:
+        """Tell whether a frame has answered already and comes once more."""
+        return self._answered is not None and frame == self._answered
 
     def go_down(self, reason: str) -> None:
         """Fail the open question and all that wait with LinkDown, and every later one."""
@@ -267,6 +316,15 @@ class Line(Generic[WireFrame]):
             _, _, turn = self._waiting.pop()
             if not turn.done():
                 turn.set_result(None)
+
+    async def _wait(self, result: "asyncio.Future[Any]", timeout_s: float) -> None:
+        """Wait for the result, and anew as long as parts of it have come meanwhile."""
+        self._parts = known = 0
+        while True:
+            await asyncio.wait((result,), timeout=timeout_s)
+            if result.done() or self._parts == known or known > PARTS_MAX:
+                return
+            known = self._parts
 
     async def _take_turn(self, priority: Priority) -> None:
         if self._down is not None:

@@ -52,6 +52,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 0
+    more_ports: tuple[int, ...] = ()
     connections_max: int = 50
     login_timeout_s: float = 300.0
     idle_timeout_s: float = 1800.0

@@ -27,7 +27,7 @@ from frontend_peers import (
 )
 
 from station.errors import BadAnswer, BadChecksum, LinkDown, MeterTimeout, WrongAddress
-from station.frontend import channels as frontend_channels
+from station.frontend import raw_line
 from station.frontend.channels import Channels
 from station.frontend.inquiries import Inquiry645
 from station.frontend.link import Answer, Priority
@@ -145,7 +145,7 @@ async def test_echo_and_noise_before_the_answer() -> None:
 
 
 async def test_a_half_frame_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frontend_channels, "PARTIAL_FRAME_S", 0.05)
+    monkeypatch.setattr(raw_line, "PARTIAL_FRAME_S", 0.05)
     half = bytes.fromhex("68 99 99 99 99 99 99 68 91 FF")
 
     async with open_line(MeterLine(lambda request: half + energy_reply(request))) as front:

@@ -234,7 +234,7 @@ async def test_a_bus_does_not_follow_its_connection_to_another_terminal(front: F
     bus = front.registry.bus(meter_on(TERMINAL))
     terminal.address = Terminal.address_of("02005678")
     await terminal.login()
-    with pytest.raises(LinkDown, match="terminal 02001234: its connection is now another"):
+    with pytest.raises(LinkDown, match="terminal 02001234: terminal 02005678 took over"):
         await soon(ask(bus))
 
 

@@ -17,7 +17,7 @@ from frontend_peers import (
 )
 
 from station.errors import LinkDown, StartError
-from station.frontend import registry, trace
+from station.frontend import connection, registry, trace
 from station.frontend import server as front_server
 from station.protocols.qgdw1376.frame import Frame
 from station.protocols.qgdw1376.link import confirm, heartbeat, login
@@ -214,13 +214,13 @@ async def test_garbage_around_frames_is_traced() -> None:
 
 
 async def test_a_frame_that_stays_half_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front_server, "PARTIAL_FRAME_S", 0.05)
+    monkeypatch.setattr(connection, "PARTIAL_FRAME_S", 0.05)
     async with running_front(login_timeout_s=0.5, idle_timeout_s=20) as front:
         terminal = await front.dial()
         long_frame = Frame(0xC4, terminal.address, 0x0C, 0x61, bytes(1000)).to_bytes()
         await terminal.send(long_frame[:100] + LOGIN)
         assert (await terminal.receive()).afn == 0
-        assert "the rest of the frame did not come" in front.trace.recent(limit=10)[-1].note
+        assert "L says 1016 bytes, 120 are here" in front.trace.recent(limit=10)[-1].note
 
 
 async def test_ten_megabytes_without_a_frame() -> None:
