@@ -1,19 +1,45 @@
-"""Drivers: one module per protocol says how a meter is read. `driver_for` picks."""
+"""Drivers: one module per protocol says how a meter is read. `driver_for` picks.
+
+A terminal that collects keeps records of its meters; `stored_driver_for` reads those of many meters
+at once, and a meter's own driver has them as one more way.
+"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from zoneinfo import ZoneInfo
 
-from station.collector.drivers import dlt645
-from station.collector.drivers.base import Driver, Memory, NoMemory
+from station.collector.drivers import dlt645, dlt698
+from station.collector.drivers.base import (
+    Driver,
+    Memory,
+    NoMemory,
+    ReadWay,
+    Refusals,
+    StoredDriver,
+    read_by_ways,
+)
 from station.collector.drivers.dlt645 import Dlt645Driver
+from station.collector.drivers.dlt698 import Dlt698Driver
+from station.collector.drivers.dlt698_talk import Asker, DirectAsker, ProxyAsker, Talk698
+from station.collector.drivers.terminal698 import Terminal698
+from station.collector.items import DLT698
+from station.collector.outcome import Outcome
 from station.collector.plan import Want, Way
 from station.frontend.link import Priority
 from station.frontend.registry import Registry
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import Terminal
 
-__all__ = ["Driver", "Memory", "NoMemory", "driver_for", "exchanges_of"]
+__all__ = [
+    "Driver",
+    "Memory",
+    "NoMemory",
+    "StoredDriver",
+    "driver_for",
+    "exchanges_of",
+    "stored_driver_for",
+]
 
 
 def driver_for(
@@ -29,8 +55,47 @@ def driver_for(
 
     Raises LinkDown, or InvalidValue when the terminal cannot be told of the meter's port.
     """
-    del terminal
-    return Dlt645Driver(registry.bus(meter), meter, priority=priority, zone=zone, memory=memory)
+    kept = memory or NoMemory()
+    ways: dict[Way, ReadWay] = {}
+    if terminal is not None:
+        stored = stored_driver_for(terminal, registry, priority=priority, zone=zone, memory=kept)
+        if stored is not None:
+            ways[Way.TERMINAL] = partial(_read_stored, stored, meter)
+    bus = registry.bus(meter)
+    if meter.protocol != DLT698:
+        return _WaysDriver(
+            ways | Dlt645Driver(bus, meter, priority=priority, zone=zone, memory=kept).ways
+        )
+    refusals = Refusals(kept, meter.address, zone)
+    asker: Asker = DirectAsker(
+        Talk698(bus, meter.address, meter.address, priority=priority, memory=kept)
+    )
+    if terminal is not None and terminal.collects and terminal.protocol == DLT698:
+        port = registry.terminal(terminal.address)
+        talk = Talk698(port, terminal.address, meter.address, priority=priority, memory=kept)
+        asker = ProxyAsker(talk, asker, refusals)
+    return _WaysDriver(ways | Dlt698Driver(asker, meter, zone=zone, refusals=refusals).ways)
+
+
+def stored_driver_for(
+    terminal: Terminal,
+    registry: Registry,
+    *,
+    priority: Priority,
+    zone: ZoneInfo,
+    memory: Memory | None = None,
+) -> StoredDriver | None:
+    """Return what reads the records that a terminal keeps of its meters, or None if it keeps none.
+
+    Raises LinkDown.
+    """
+    if not terminal.collects:
+        return None
+    kept = memory or NoMemory()
+    port = registry.terminal(terminal.address)
+    if terminal.protocol == DLT698:
+        return Terminal698(port, terminal.address, priority=priority, zone=zone, memory=kept)
+    return None
 
 
 def exchanges_of(meter: Meter, terminal: Terminal | None, wants: Sequence[Want]) -> int:
@@ -39,4 +104,25 @@ def exchanges_of(meter: Meter, terminal: Terminal | None, wants: Sequence[Want])
     by_way: dict[Way, list[Want]] = defaultdict(list)
     for want in wants:
         by_way[want.ways[0]].append(want)
+    if meter.protocol == DLT698:
+        return sum(dlt698.exchanges_of(members, way) for way, members in by_way.items())
     return sum(dlt645.exchanges_of(meter, members, way) for way, members in by_way.items())
+
+
+class _WaysDriver:
+    """A driver made of ways."""
+
+    def __init__(self, ways: Mapping[Way, ReadWay]) -> None:
+        self._ways = ways
+
+    async def read(self, wants: Sequence[Want]) -> AsyncIterator[list[Outcome]]:
+        """Yield what came of the points, exchange by exchange; see `Driver`."""
+        async for outcomes in read_by_ways(self._ways, wants):
+            yield outcomes
+
+
+async def _read_stored(
+    stored: StoredDriver, meter: Meter, wants: Sequence[Want]
+) -> AsyncIterator[list[Outcome]]:
+    async for outcomes in stored.read([(meter, wants)]):
+        yield [outcome for _, outcome in outcomes]

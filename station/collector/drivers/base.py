@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from station.collector.outcome import Cause, Missed, Outcome
 from station.collector.plan import Want, Way
+from station.store.objects.meters import Meter
 from station.store.objects.readings import Quality
 from station.units import local_day, utc_now
 
@@ -24,9 +25,11 @@ CLOCK_TOLERANCE = timedelta(
 ANSWER_TIMEOUT_S = 5.0  # A 200-byte answer takes 1 s at 2400 bit/s; a terminal adds its own time.
 ATTEMPTS_MAX = 2  # A broken answer is asked for once more; silence waits for the next round.
 
-# A device that is silent as a whole is left for the round; these say that it lacks the data.
-_OTHER_WAY_HELPS = (Cause.REFUSED, Cause.NO_RECORD, Cause.CLOCK_WRONG)
+# They say that a device lacks the data. A meter that is silent is left for the round; where no
+# answer is an outcome, a terminal did not give what it stores of a meter.
+_OTHER_WAY_HELPS = (Cause.REFUSED, Cause.NO_RECORD, Cause.CLOCK_WRONG, Cause.NO_ANSWER)
 
+Work = tuple[Meter, Sequence[Want]]  # The points to read of one meter.
 ReadWay = Callable[[Sequence[Want]], AsyncIterator[list[Outcome]]]
 
 
@@ -37,6 +40,17 @@ class Driver(Protocol):
         """Yield what came of the points, exchange by exchange.
 
         Raises an ExchangeError or LinkDown; the points not yielded are then still open.
+        """
+        ...
+
+
+class StoredDriver(Protocol):
+    """Reads what a terminal stored of its meters, many of them in one question."""
+
+    def read(self, works: Sequence[Work]) -> AsyncIterator[list[tuple[Meter, Outcome]]]:
+        """Yield what came of points, question by question.
+
+        A point that the terminal does not give is missed; another way may have it. Raises LinkDown.
         """
         ...
 
@@ -90,12 +104,14 @@ class Refusals:
         self._memory = memory
         self._meter = meter
         self._day = f"{local_day(utc_now(), zone):%m-%d}"
+        self._noted: set[str] = set()
 
     def __contains__(self, block: str) -> bool:
-        return self._memory.refuses(self._meter, f"{block} {self._day}")
+        return block in self._noted or self._memory.refuses(self._meter, f"{block} {self._day}")
 
     def note(self, block: str) -> None:
         """Remember that the meter refuses a block."""
+        self._noted.add(block)
         self._memory.note_refusal(self._meter, f"{block} {self._day}")
 
 

@@ -1,0 +1,247 @@
+"""Questions to a DL/T 698.45 server, a meter or a terminal, and whole answers.
+
+An answer may come in blocks, each asked for by GET-Next (digest, section 8.5); they are heard out
+before anybody else asks that server. The pieces of split frames are joined by the link.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from station.collector.drivers.base import ATTEMPTS_MAX, Memory, Refusals, conversation
+from station.errors import BadAnswer, MeterTimeout, Refused
+from station.frontend.inquiries import Inquiry698
+from station.frontend.link import Answer, Inquiry, Priority
+from station.protocols.dlt698 import get, proxy, requests
+from station.protocols.dlt698.apdu import decode_apdu
+from station.protocols.dlt698.association import ServerError
+from station.protocols.dlt698.blocks import LongAnswer
+from station.protocols.dlt698.dar import Dar
+from station.protocols.dlt698.envelope import NUMBER_MASK, Apdu, AttributeResult, RecordResult
+from station.protocols.dlt698.frame import Frame, ServerAddress
+from station.protocols.dlt698.get import RecordQuery
+from station.protocols.dlt698.identifiers import Oad
+from station.protocols.faults import FrameError
+
+CLIENT = 0x10  # CA of a master station, as most frames have it (digest, section 1.2).
+PROXY_MARGIN_S = 10.0  # For the way to a terminal and back (digest, section 11).
+TIMED_OUT = Dar(33)
+
+# Two questions to one server have the same number only with a multiple of 64 others in between.
+_numbers = itertools.count()
+
+
+class Port698(Protocol):
+    """A bus, or a terminal that is asked itself."""
+
+    @property
+    def name(self) -> str:
+        """Return what it is called."""
+        ...
+
+    async def exchange(
+        self, inquiry: Inquiry[Frame], *, priority: Priority, timeout_s: float
+    ) -> Answer[Frame]:
+        """Ask, and return the answer; see `station.frontend.link.Bus`."""
+        ...
+
+
+class Objects(NamedTuple):
+    """Objects, each with its value or why there is none, and when they were read."""
+
+    results: Sequence[AttributeResult]
+    read_at: datetime
+
+
+class Records(NamedTuple):
+    """Records of a store, in one result or several, and when they were read."""
+
+    results: Sequence[RecordResult]
+    read_at: datetime
+
+
+class Asker(Protocol):
+    """A way to have objects and records of a meter."""
+
+    async def objects(self, oads: Sequence[Oad]) -> Objects:
+        """Read objects. Raises Refused, and what `Bus.exchange` raises."""
+        ...
+
+    async def records(self, query: RecordQuery) -> Records:
+        """Read records of a store. Raises Refused, and what `Bus.exchange` raises."""
+        ...
+
+
+class Talk698:
+    """A conversation with one server; `meter` is the meter whose answers it waits for."""
+
+    def __init__(
+        self, port: Port698, server: str, meter: str, *, priority: Priority, memory: Memory
+    ) -> None:
+        self.server = server
+        self.meter = meter
+        self._port = port
+        self._address = ServerAddress.from_text(server)
+        self._priority = priority
+        self._memory = memory
+
+    @property
+    def timeout_s(self) -> float:
+        """Return how long the meter may take."""
+        return self._memory.answer_timeout_s(self.meter)
+
+    async def ask(
+        self, make: Callable[[int], Apdu], *, timeout_s: float | None = None
+    ) -> tuple[Apdu, datetime]:
+        """Send a request made with a new PIID; return the answer and when it came.
+
+        Raises Refused for an ERROR-Response, and what `Bus.exchange` raises.
+        """
+        async with conversation(self._port.name, self.server):
+            return await self._ask(make, timeout_s or self.timeout_s)
+
+    async def ask_long(
+        self, make: Callable[[int], Apdu], *, timeout_s: float | None = None
+    ) -> tuple[Apdu | list[AttributeResult | RecordResult], datetime]:
+        """Do as `ask`; return the results of all blocks where the answer comes in blocks."""
+        each_s = timeout_s or self.timeout_s
+        async with conversation(self._port.name, self.server):
+            apdu, read_at = await self._ask(make, each_s)
+            if not isinstance(apdu, get.GetResponseNext):
+                return apdu, read_at
+            answer = LongAnswer()
+            following = answer.add(apdu)
+            while following is not None:
+                apdu, _ = await self._ask(partial(_as_it_is, following), each_s)
+                if not isinstance(apdu, get.GetResponseNext):
+                    raise BadAnswer(f"{self.server}: it answered GET-Next with another service")
+                following = answer.add(apdu)
+            if answer.dar is not None:
+                raise Refused(f"{self.server}: refused the next block: {answer.dar.words.en}")
+            if not answer.is_complete:
+                raise BadAnswer(f"{self.server}: a block of its answer is missing")
+            return answer.results, read_at
+
+    async def _ask(self, make: Callable[[int], Apdu], timeout_s: float) -> tuple[Apdu, datetime]:
+        for _ in range(ATTEMPTS_MAX - 1):
+            try:
+                return await self._ask_once(make, timeout_s)
+            except BadAnswer:
+                continue
+        return await self._ask_once(make, timeout_s)
+
+    async def _ask_once(
+        self, make: Callable[[int], Apdu], timeout_s: float
+    ) -> tuple[Apdu, datetime]:
+        request = requests.request(self._address, CLIENT, make(next(_numbers) & NUMBER_MASK))
+        answer = await self._port.exchange(
+            Inquiry698(request), priority=self._priority, timeout_s=timeout_s
+        )
+        self._memory.note_wait(self.meter, answer.waited_s)
+        try:
+            apdu = decode_apdu(answer.frame.apdu)
+        except FrameError as error:
+            raise BadAnswer(f"{self.server}: {error}") from None
+        if isinstance(apdu, ServerError):
+            raise Refused(f"{self.server}: it answered with error {apdu.kind}")
+        return apdu, answer.at
+
+
+def _as_it_is(apdu: Apdu, _piid: int) -> Apdu:
+    """Return a request that has its number already."""
+    return apdu
+
+
+class DirectAsker:
+    """Asks a meter on a bus, or one that is the link itself."""
+
+    def __init__(self, talk: Talk698) -> None:
+        self._talk = talk
+
+    async def objects(self, oads: Sequence[Oad]) -> Objects:
+        """Read objects of the meter, in one question."""
+        if len(oads) == 1:
+            answer, read_at = await self._talk.ask_long(
+                lambda piid: get.GetRequestNormal(piid, oads[0])
+            )
+        else:
+            answer, read_at = await self._talk.ask_long(
+                lambda piid: get.GetRequestNormalList(piid, tuple(oads))
+            )
+        if isinstance(answer, get.GetResponseNormal):
+            return Objects((answer.result,), read_at)
+        if isinstance(answer, get.GetResponseNormalList):
+            return Objects(answer.results, read_at)
+        if isinstance(answer, list):
+            return Objects([one for one in answer if isinstance(one, AttributeResult)], read_at)
+        raise BadAnswer(f"{self._talk.server}: it answered with another service")
+
+    async def records(self, query: RecordQuery) -> Records:
+        """Read records of the meter."""
+        answer, read_at = await self._talk.ask_long(lambda piid: get.GetRequestRecord(piid, query))
+        if isinstance(answer, get.GetResponseRecord):
+            return Records((answer.result,), read_at)
+        if isinstance(answer, list):
+            return Records([one for one in answer if isinstance(one, RecordResult)], read_at)
+        raise BadAnswer(f"{self._talk.server}: it answered with another service")
+
+
+class ProxyAsker:
+    """Has a terminal ask a meter of its archive; a terminal that will not is passed by."""
+
+    def __init__(self, terminal: Talk698, direct: Asker, refusals: Refusals) -> None:
+        """`terminal` is the conversation with the terminal about the meter."""
+        self._terminal = terminal
+        self._direct = direct
+        self._refusals = refusals
+        self._meter = ServerAddress.from_text(terminal.meter).tsa
+
+    async def objects(self, oads: Sequence[Oad]) -> Objects:
+        """Read objects of the meter, in one question."""
+        if _PROXY_OBJECTS in self._refusals:
+            return await self._direct.objects(oads)
+        total_s = math.ceil(self._terminal.timeout_s)
+        target = proxy.ProxyGetTarget(self._meter, 0, tuple(oads))
+        try:
+            answer, read_at = await self._terminal.ask(
+                lambda piid: proxy.ProxyRequestGetList(piid, total_s, (target,)),
+                timeout_s=total_s + PROXY_MARGIN_S,
+            )
+        except Refused:
+            self._refusals.note(_PROXY_OBJECTS)
+            return await self._direct.objects(oads)
+        if not isinstance(answer, proxy.ProxyResponseGetList):
+            raise BadAnswer(f"{self._terminal.server}: it answered with another service")
+        results = [one for target in answer.targets for one in target.results]
+        if results and all(one.result == TIMED_OUT for one in results):
+            raise self._timeout()
+        return Objects(results, read_at)
+
+    async def records(self, query: RecordQuery) -> Records:
+        """Read records of the meter."""
+        if _PROXY_RECORDS in self._refusals:
+            return await self._direct.records(query)
+        total_s = math.ceil(self._terminal.timeout_s)
+        try:
+            answer, read_at = await self._terminal.ask(
+                lambda piid: proxy.ProxyRequestGetRecord(piid, total_s, self._meter, query),
+                timeout_s=total_s + PROXY_MARGIN_S,
+            )
+        except Refused:
+            self._refusals.note(_PROXY_RECORDS)
+            return await self._direct.records(query)
+        if not isinstance(answer, proxy.ProxyResponseGetRecord):
+            raise BadAnswer(f"{self._terminal.server}: it answered with another service")
+        if answer.result.rows == TIMED_OUT:
+            raise self._timeout()
+        return Records((answer.result,), read_at)
+
+    def _timeout(self) -> MeterTimeout:
+        meter, terminal = self._terminal.meter, self._terminal.server
+        return MeterTimeout(f"meter {meter}: terminal {terminal} had no answer of it")
+
+
+_PROXY_OBJECTS, _PROXY_RECORDS = "proxy get", "proxy record"  # As the refusals call them.
