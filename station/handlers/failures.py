@@ -9,7 +9,7 @@ from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import ROWS_MAX, Column
 from station.handlers.identity import requires
 from station.handlers.people import Permission
-from station.handlers.runs import RunView, cause_name, run_view
+from station.handlers.runs import RunHandler, cause_name, run_view
 from station.handlers.sentences import N_
 from station.store.objects.meter_health import MeterHealth
 from station.store.objects.meters import Meter
@@ -107,7 +107,7 @@ class FailuresHandler(Handler):
         )
 
 
-class RefillHandler(Handler):
+class RefillHandler(RunHandler):
     """/meters/ADDRESS/refill, /api/meters/ADDRESS/refill: fill a meter's holes of the last days"""
 
     @requires(Permission.COLLECT)
@@ -117,8 +117,7 @@ class RefillHandler(Handler):
         today = local_day(utc_now(), self.parts.config.site.zone_info)
         first = today - timedelta(days=body.days - 1)
         run = await self.parts.scheduler.fill([meter.address], first, today)
-        view: RunView = run_view(run)
-        self.done(view, f"/runs/{run.id}", status=201)
+        self.done(run_view(run), f"/runs/{run.id}", self.said_of(run), status=201)
 
 
 class ForgetHandler(Handler):

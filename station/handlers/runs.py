@@ -139,24 +139,40 @@ class RunsHandler(Handler):
         self.show_list("runs.html", view, items, COLUMNS, filter=query, tasks=tasks)
 
 
-class OneRunHandler(Handler):
+class RunHandler(Handler):
+    """What the handlers of one run share."""
+
+    async def find_run(self, run_id: str) -> Run:
+        """Return a run, also one that has just begun and is not in the ledger. Raises NotFound."""
+        run = await self.parts.database.runs.find(run_id)
+        begun = {active.id: active for active in self.parts.scheduler.active_runs()}
+        return run or begun.get(run_id) or await self.parts.database.runs.get(run_id)
+
+    def said_of(self, fill: Run) -> str | None:
+        """Return what to say of a run that fills holes, if there is nothing to fill."""
+        if fill.due:
+            return None
+        return self.language.say("There is no hole that can still be filled.")
+
+
+class OneRunHandler(RunHandler):
     """/runs/ID, /api/runs/ID"""
 
     @requires(Permission.VIEW)
     async def get(self, run_id: str) -> None:
-        run = await self.parts.database.runs.get(run_id)
+        run = await self.find_run(run_id)
         view = run_view(run, failures=True)
         if run.state == "running":
             view.finish_at = await self.parts.budget.finish_of(run)
         self.show_list("run.html", view, view.failures, FAILURE_COLUMNS)
 
 
-class RefillRunHandler(Handler):
+class RefillRunHandler(RunHandler):
     """/runs/ID/refill, /api/runs/ID/refill: fill the holes of the meters that failed in a run"""
 
     @requires(Permission.COLLECT)
     async def post(self, run_id: str) -> None:
-        run = await self.parts.database.runs.get(run_id)
+        run = await self.find_run(run_id)
         meters = sorted({failure.meter for failure in run.failures})
         if not meters:
             raise Conflict(self.language.say("nothing failed in this run"))
@@ -169,15 +185,15 @@ class RefillRunHandler(Handler):
         fill = await self.parts.scheduler.fill(
             meters, first, last, None if task is None else task.id
         )
-        self.done(run_view(fill), f"/runs/{fill.id}", status=201)
+        self.done(run_view(fill), f"/runs/{fill.id}", self.said_of(fill), status=201)
 
 
-class CancelRunHandler(Handler):
+class CancelRunHandler(RunHandler):
     """/runs/ID/cancel, /api/runs/ID/cancel"""
 
     @requires(Permission.COLLECT)
     async def post(self, run_id: str) -> None:
-        run = await self.parts.database.runs.get(run_id)
+        run = await self.find_run(run_id)
         self.parts.scheduler.cancel(run_id)
         self.done(run_view(run), f"/runs/{run_id}", self.language.say("The run is being ended."))
 

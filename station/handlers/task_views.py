@@ -4,6 +4,7 @@ A form and a JSON body go through `TaskBody`. Times of the day are written HH:MM
 zone is meant in the site's.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -53,6 +54,9 @@ PRIORITY_NAMES: dict[TaskPriority, str] = {
     "normal": N_("normal"),
     "low": N_("low"),
 }
+
+
+_TIME = re.compile(r"([0-9]{1,2}):([0-5][0-9])")
 
 
 def _blank_is_none(value: object) -> object:
@@ -109,7 +113,7 @@ def window_words(task: Task) -> tuple[str, str]:
     """Return the window of a task as two times of the day, both empty if there is none."""
     if task.window is None:
         return "", ""
-    first, last = (f"{minute // 60 % 24:02}:{minute % 60:02}" for minute in task.window)
+    first, last = (f"{minute // 60:02}:{minute % 60:02}" for minute in task.window)
     return first, last
 
 
@@ -120,14 +124,15 @@ def _window(first: str, last: str) -> tuple[int, int] | None:
 
 
 def _minute(field: str, text: str) -> int:
-    hour, _, minute = text.partition(":")
-    if not (hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60):
+    found = _TIME.fullmatch(text.replace("：", ":"))
+    minute = int(found[1]) * 60 + int(found[2]) if found else MINUTES_A_DAY + 1
+    if minute > MINUTES_A_DAY:
         raise InvalidValue(field, N_("expected a time of the day such as 23:30"))
-    return int(hour) * 60 + int(minute)
+    return minute
 
 
 class TaskView(BaseModel):
-    """A task with its next and its last run.
+    """A task with its next and its last run, and the last one that has ended.
 
     `load` is the share of its busiest bus that it needs, 1 being all; None if it asks nothing.
     """
@@ -150,6 +155,7 @@ class TaskView(BaseModel):
     updated_at: datetime
     next_run: datetime | None
     last_run: RunView | None
+    last_ended: RunView | None
     load: float | None
 
 
@@ -184,8 +190,8 @@ COLUMNS = (
     Column[TaskView](N_("Goes on"), lambda task: task.enabled),
     Column[TaskView](N_("Next run"), lambda task: task.next_run),
     Column[TaskView](N_("Last run"), lambda task: task.last_run and task.last_run.started_at),
-    Column[TaskView](N_("Due"), lambda task: task.last_run and task.last_run.due),
-    Column[TaskView](N_("Success"), lambda task: task.last_run and task.last_run.success),
+    Column[TaskView](N_("Due"), lambda task: task.last_ended and task.last_ended.due),
+    Column[TaskView](N_("Success"), lambda task: task.last_ended and task.last_ended.success),
     Column[TaskView](N_("Share of its busiest bus"), lambda task: task.load),
 )
 

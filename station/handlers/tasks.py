@@ -41,6 +41,7 @@ from station.units import utc_now
 
 MOMENTS_SHOWN = 5
 RUNS_SHOWN = 8
+LOOKED_AT = 10  # Runs among which the last one lies that was not gap filling.
 
 
 class PauseBody(BaseModel):
@@ -66,7 +67,7 @@ class TaskHandler(Handler):
 
     async def view_of(self, task: Task, load: float | None = None) -> TaskView:
         """Return a task with its runs; `load` is what it takes of its busiest bus."""
-        runs, _ = await self.parts.database.runs.list(task.id, limit=5)
+        runs, _ = await self.parts.database.runs.list(task.id, limit=LOOKED_AT)
         window_from, window_to = window_words(task)
         return TaskView(
             id=task.id,
@@ -87,6 +88,7 @@ class TaskHandler(Handler):
             updated_at=task.updated_at,
             next_run=self.parts.scheduler.next_run(task),
             last_run=_last(runs),
+            last_ended=_last(runs, ended=True),
             load=load,
         )
 
@@ -322,8 +324,9 @@ def _in_words(problems: dict[str, str]) -> str:
     return next((text for field, text in problems.items() if field not in ("name", "items")), "")
 
 
-def _last(runs: list[Run]) -> RunView | None:
+def _last(runs: list[Run], *, ended: bool = False) -> RunView | None:
     """Return the last run that people ask about: gap filling comes second."""
-    periodic = [run for run in runs if run.kind != "gap"]
-    found = next(iter(periodic or runs), None)
-    return None if found is None else run_view(found)
+    found = [run for run in runs if not ended or run.ended_at is not None]
+    periodic = [run for run in found if run.kind not in ("gap", "fill")]
+    last = next(iter(periodic or found), None)
+    return None if last is None else run_view(last)

@@ -78,13 +78,13 @@ class TerminalList(BaseModel):
 COLUMNS = (
     Column[TerminalView](N_("Address"), lambda terminal: terminal.address),
     Column[TerminalView](N_("Name"), lambda terminal: terminal.name),
-    Column[TerminalView](N_("Protocol"), lambda terminal: terminal.protocol),
-    Column[TerminalView](N_("Groups"), lambda terminal: ", ".join(terminal.groups)),
     Column[TerminalView](N_("State"), lambda terminal: terminal.link.state),
     Column[TerminalView](N_("Since"), lambda terminal: terminal.link.since),
     Column[TerminalView](N_("Last seen"), lambda terminal: terminal.link.last_seen),
     Column[TerminalView](N_("Reason"), lambda terminal: terminal.link.reason),
     Column[TerminalView](N_("Meters"), lambda terminal: terminal.meters),
+    Column[TerminalView](N_("Protocol"), lambda terminal: terminal.protocol),
+    Column[TerminalView](N_("Groups"), lambda terminal: ", ".join(terminal.groups)),
 )
 
 

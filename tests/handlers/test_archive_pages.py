@@ -220,13 +220,13 @@ async def test_task_by_form_and_json(office: Office) -> None:
     assert 'value="Kept"' in text_of(refused)
     assert 'value="voltage_a" checked' in text_of(refused)
     saved = await ann.post("/tasks", **TASK, target_kind="all", enabled=["false", "true"])
-    assert (saved.code, saved.headers["Location"]) == (303, "/tasks")
     status, found = await ann.json("GET", "/api/tasks")
     (task,) = found["items"]
+    assert (saved.code, saved.headers["Location"]) == (303, f"/tasks/{task['id']}")
     assert task["items"] == ["power_total", "voltage_a"]
     assert task["next_run"] is not None
     assert task["last_run"] is None
-    assert (await ann.get(f"/tasks/{task['id']}")).headers["Location"].endswith("/edit")
+    assert "every 15 minutes" in words_of(await ann.get(f"/tasks/{task['id']}"))
     assert (await ann.get(f"/tasks/{task['id']}/edit")).code == 200
     paused = await ann.post(f"/tasks/{task['id']}/pause", enabled="false")
     assert paused.code == 303
