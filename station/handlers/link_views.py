@@ -3,7 +3,7 @@
 A terminal of the archive that never dialled in is a link too: offline, never seen.
 """
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel
@@ -11,20 +11,42 @@ from pydantic import BaseModel
 from station.handlers.parts import Parts
 from station.handlers.sentences import N_
 from station.store.objects.channels import Channel
-from station.store.objects.links import LinkState
+from station.store.objects.link_events import LinkEvent
+from station.store.objects.links import NEVER_SEEN, LinkState
 from station.store.objects.terminals import Terminal
+from station.store.objects.traffic import Traffic as DayTraffic
 
 LINKS_MAX = 200_000  # Twice what one front-end can be configured to hold.
 
-NEVER_SEEN = N_("never seen")
 SWITCHED_OFF = N_("switched off")
 
 
 class Traffic(BaseModel):
-    """Bytes that crossed a link since the station started."""
+    """What crossed a link since the station started."""
 
     bytes_in: int = 0
     bytes_out: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+
+
+class Quality(BaseModel):
+    """What went wrong on a link since the station started.
+
+    Answers that nobody waited for any more, that came twice, that did not come, bytes that were no
+    sound frame, and answers of another device.
+    """
+
+    late: int = 0
+    duplicate: int = 0
+    timeouts: int = 0
+    bad: int = 0
+    wrong_address: int = 0
+
+    @property
+    def faults(self) -> int:
+        """How often something went wrong."""
+        return self.late + self.duplicate + self.timeouts + self.bad + self.wrong_address
 
 
 class LinkView(BaseModel):
@@ -40,7 +62,9 @@ class LinkView(BaseModel):
     reason: str
     remote: str
     known: bool
+    flapping: bool = False
     traffic: Traffic
+    quality: Quality = Quality()
     logins: int
     replaced: int
 
@@ -50,6 +74,37 @@ class LinkView(BaseModel):
         if not self.known:
             return None
         return f"/{self.kind}s/{self.address}"
+
+
+class LinkEventView(BaseModel):
+    """A coming up or going down; `lasted_s` until the next one, or until now."""
+
+    at: datetime
+    state: Literal["online", "offline"]
+    reason: str
+    remote: str
+    lasted_s: float
+
+    @property
+    def lasted(self) -> timedelta:
+        """How long it stayed so."""
+        return timedelta(seconds=self.lasted_s)
+
+
+class TrafficView(BaseModel):
+    """One local day of a link."""
+
+    day: date
+    bytes_in: int
+    bytes_out: int
+    frames_in: int
+    frames_out: int
+    logins: int
+    late: int
+    duplicate: int
+    timeouts: int
+    bad: int
+    wrong_address: int
 
 
 async def find_link(parts: Parts, address: str) -> LinkView | None:
@@ -72,35 +127,54 @@ async def link_of(parts: Parts, end: Terminal | Channel) -> LinkView:
 
 async def all_links(parts: Parts) -> list[LinkView]:
     """Return every link by address; what this process knows goes before what was stored."""
-    database = parts.database
-    terminals, _ = await database.terminals.list(limit=LINKS_MAX)
-    channels, _ = await database.channels.list(limit=LINKS_MAX)
-    stored, _ = await database.links.list(limit=LINKS_MAX)
-    ends: dict[str, Terminal | Channel] = {terminal.address: terminal for terminal in terminals}
-    ends.update({channel.name: channel for channel in channels})
-    states = {state.address: state for state in stored}
-    states.update({state.address: state for state in parts.registry.states()})
-    views = [_view(ends.get(address), states.get(address)) for address in {*ends, *states}]
-    return sorted((view for view in views if view is not None), key=lambda view: view.address)
+    await parts.registry.flush()
+    stored, _ = await parts.database.links.list(limit=LINKS_MAX)
+    return [live_view(parts, state) for state in stored]
+
+
+def live_view(parts: Parts, stored: LinkState) -> LinkView:
+    """Return a link of a list, as it stands at this moment."""
+    return _view_of(parts.registry.state(stored.address) or stored)
+
+
+def event_view(event: LinkEvent, until: datetime) -> LinkEventView:
+    """Return an event of a link's history; `until` the next one happened."""
+    return LinkEventView(
+        at=event.at,
+        state=event.state,
+        reason=event.reason,
+        remote=event.remote,
+        lasted_s=max(0.0, (until - event.at).total_seconds()),
+    )
+
+
+def traffic_view(traffic: DayTraffic) -> TrafficView:
+    """Return what crossed a link on one day."""
+    counts = traffic.counts
+    return TrafficView(
+        day=traffic.day,
+        bytes_in=counts.bytes_in,
+        bytes_out=counts.bytes_out,
+        frames_in=counts.frames_in,
+        frames_out=counts.frames_out,
+        logins=counts.logins,
+        late=counts.late,
+        duplicate=counts.duplicate,
+        timeouts=counts.timeouts,
+        bad=counts.bad,
+        wrong_address=counts.wrong_address,
+    )
 
 
 def _view(end: Terminal | Channel | None, state: LinkState | None) -> LinkView | None:
     if state is not None:
-        return LinkView(
-            address=state.address,
-            name=end.name if isinstance(end, Terminal) else "",
-            kind=state.kind,
-            protocol=state.protocol,
-            state=state.state,
-            since=state.since,
-            last_seen=state.last_seen,
-            reason=_reason(end, state.reason),
-            remote=state.remote,
-            known=end is not None,
-            traffic=Traffic(bytes_in=state.bytes_in, bytes_out=state.bytes_out),
-            logins=state.logins,
-            replaced=state.replaced,
-        )
+        view = _view_of(state)
+        view.known = end is not None
+        if isinstance(end, Terminal):
+            view.name = end.name
+        elif isinstance(end, Channel) and not end.enabled:
+            view.reason = SWITCHED_OFF
+        return view
     if end is None:
         return None
     is_terminal = isinstance(end, Terminal)
@@ -112,7 +186,7 @@ def _view(end: Terminal | Channel | None, state: LinkState | None) -> LinkView |
         state="offline",
         since=None,
         last_seen=None,
-        reason=_reason(end, NEVER_SEEN),
+        reason=SWITCHED_OFF if isinstance(end, Channel) and not end.enabled else NEVER_SEEN,
         remote=end.url if isinstance(end, Channel) else "",
         known=True,
         traffic=Traffic(),
@@ -121,5 +195,32 @@ def _view(end: Terminal | Channel | None, state: LinkState | None) -> LinkView |
     )
 
 
-def _reason(end: Terminal | Channel | None, reason: str) -> str:
-    return SWITCHED_OFF if isinstance(end, Channel) and not end.enabled else reason
+def _view_of(state: LinkState) -> LinkView:
+    return LinkView(
+        address=state.address,
+        name=state.name,
+        kind=state.kind,
+        protocol=state.protocol,
+        state=state.state,
+        since=state.since,
+        last_seen=state.last_seen,
+        reason=state.reason,
+        remote=state.remote,
+        known=state.known,
+        flapping=state.flapping,
+        traffic=Traffic(
+            bytes_in=state.bytes_in,
+            bytes_out=state.bytes_out,
+            frames_in=state.frames_in,
+            frames_out=state.frames_out,
+        ),
+        quality=Quality(
+            late=state.late,
+            duplicate=state.duplicate,
+            timeouts=state.timeouts,
+            bad=state.bad,
+            wrong_address=state.wrong_address,
+        ),
+        logins=state.logins,
+        replaced=state.replaced,
+    )

@@ -1,6 +1,6 @@
-"""Links: who is online, since when, and why not."""
+"""Links: who is online, since when, and why not; and what became of each."""
 
-from collections.abc import Sequence
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import BaseModel
@@ -9,19 +9,37 @@ from station.errors import Conflict, NotFound
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.identity import requires
-from station.handlers.link_views import LinkView, all_links, find_link
+from station.handlers.link_views import (
+    LinkEventView,
+    LinkView,
+    TrafficView,
+    event_view,
+    find_link,
+    live_view,
+    traffic_view,
+)
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
-from station.store.objects.terminals import Terminal
-from station.units import utc_now
+from station.store.objects.terminals import PROTOCOLS, Terminal
+from station.units import local_day, utc_now
+
+TRAFFIC_DAYS = 31  # Of the history's page: a month, today with it.
+
+Sort = Literal[
+    "address", "name", "state", "since", "last_seen", "traffic", "faults",
+    "-address", "-name", "-state", "-since", "-last_seen", "-traffic", "-faults",
+]  # fmt: skip
 
 
 class LinksQuery(ListQuery):
-    """Which links to show."""
+    """Which links to show, and in which order: `-` in front of it turns it round."""
 
     state: Literal["online", "offline"] | None = None
     kind: Literal["terminal", "channel"] | None = None
+    protocol: str | None = None
     known: bool | None = None
+    flapping: bool | None = None
+    sort: Sort = "address"
 
 
 class LinkCounts(BaseModel):
@@ -34,11 +52,21 @@ class LinkCounts(BaseModel):
 
 
 class LinkList(BaseModel):
-    """Links by address; `counts` are of all links, not only those that match."""
+    """A page of links; `counts` and `flapping` are of all links, not only those that match."""
 
     items: list[LinkView]
     total: int
     counts: LinkCounts
+    flapping: int
+
+
+class LinkHistory(BaseModel):
+    """What became of a link, the newest first, and what crossed it on each day."""
+
+    link: LinkView
+    items: list[LinkEventView]
+    total: int
+    traffic: list[TrafficView]
 
 
 COLUMNS = (
@@ -54,6 +82,20 @@ COLUMNS = (
     Column[LinkView](N_("Bytes in"), lambda link: link.traffic.bytes_in),
     Column[LinkView](N_("Bytes out"), lambda link: link.traffic.bytes_out),
     Column[LinkView](N_("Known"), lambda link: link.known),
+    Column[LinkView](N_("Flapping"), lambda link: link.flapping),
+    Column[LinkView](N_("Late"), lambda link: link.quality.late),
+    Column[LinkView](N_("Duplicate"), lambda link: link.quality.duplicate),
+    Column[LinkView](N_("Unanswered"), lambda link: link.quality.timeouts),
+    Column[LinkView](N_("Damaged"), lambda link: link.quality.bad),
+    Column[LinkView](N_("Wrong address"), lambda link: link.quality.wrong_address),
+)
+
+EVENT_COLUMNS = (
+    Column[LinkEventView](N_("Time"), lambda event: event.at),
+    Column[LinkEventView](N_("State"), lambda event: event.state),
+    Column[LinkEventView](N_("Reason"), lambda event: event.reason),
+    Column[LinkEventView](N_("Remote end"), lambda event: event.remote),
+    Column[LinkEventView](N_("Lasted, s"), lambda event: round(event.lasted_s)),
 )
 
 
@@ -63,11 +105,34 @@ class LinksHandler(Handler):
     @requires(Permission.VIEW)
     async def get(self) -> None:
         query = self.parse_query(LinksQuery)
-        links = await all_links(self.parts)
-        found = [link for link in links if _matches(link, query)]
         skip, limit = self.span(query)
-        view = LinkList(items=found[skip : skip + limit], total=len(found), counts=_counts(links))
-        self.show_list("links.html", view, view.items, COLUMNS, filter=query)
+        await self.parts.registry.flush()  # The list is the store's, and what is live is in it.
+        states, total = await self.parts.database.links.list(
+            query.text,
+            query.state,
+            query.kind,
+            query.known,
+            skip,
+            limit,
+            protocol=query.protocol,
+            flapping=query.flapping,
+            sort=query.sort,
+        )
+        items = [live_view(self.parts, state) for state in states]
+        counts = await self.parts.database.links.counts()
+        view = LinkList(
+            items=items,
+            total=total,
+            counts=LinkCounts(
+                all=counts.all,
+                online=counts.online,
+                offline=counts.all - counts.online,
+                unknown=counts.unknown,
+            ),
+            flapping=counts.flapping,
+        )
+        protocols = (*PROTOCOLS, "dlt645")
+        self.show_list("links.html", view, view.items, COLUMNS, filter=query, protocols=protocols)
 
 
 class LinkHandler(Handler):
@@ -82,6 +147,41 @@ class LinkHandler(Handler):
             self.redirect(link.page, status=303)
         else:
             self.show("link.html", link)
+
+
+class LinkHistoryHandler(Handler):
+    """/links/ADDRESS/history, /api/links/ADDRESS/history"""
+
+    @requires(Permission.VIEW)
+    async def get(self, address: str) -> None:
+        query = self.parse_query(ListQuery)
+        link = await find_link(self.parts, address)
+        if link is None:
+            raise NotFound(f"there is no link {address}")
+        items, total = await self._events(address, *self.span(query))
+        view = LinkHistory(
+            link=link, items=items, total=total, traffic=await self._traffic(address)
+        )
+        self.show_list("link_history.html", view, items, EVENT_COLUMNS, filter=query)
+
+    async def _events(self, address: str, skip: int, limit: int) -> tuple[list[LinkEventView], int]:
+        """Return a page of events; each lasted until the one above it, the newest until now."""
+        await self.parts.history.flush()
+        above = min(skip, 1)
+        events, total = await self.parts.database.link_events.list(
+            address, skip - above, limit + above
+        )
+        ends = [utc_now(), *(event.at for event in events)]
+        views = [event_view(event, until) for event, until in zip(events, ends, strict=False)]
+        return views[above:], total
+
+    async def _traffic(self, address: str) -> list[TrafficView]:
+        await self.parts.traffic.flush(address)
+        today = local_day(utc_now(), self.parts.config.site.zone_info)
+        days = await self.parts.database.traffic.of_link(
+            address, today - timedelta(days=TRAFFIC_DAYS - 1), today
+        )
+        return [traffic_view(day) for day in reversed(days)]
 
 
 class AdoptHandler(Handler):
@@ -99,22 +199,3 @@ class AdoptHandler(Handler):
         adopted = link.model_copy(update={"known": True})
         notice = self.language.say("Terminal %(address)s is in the archive.", address=address)
         self.done(adopted, f"/terminals/{address}", notice, status=201)
-
-
-def _matches(link: LinkView, query: LinksQuery) -> bool:
-    if query.text:
-        text = query.text.casefold()
-        if not any(text in words.casefold() for words in (link.address, link.name, link.remote)):
-            return False
-    wanted = ((query.state, link.state), (query.kind, link.kind), (query.known, link.known))
-    return all(value is None or value == own for value, own in wanted)
-
-
-def _counts(links: Sequence[LinkView]) -> LinkCounts:
-    online = sum(link.state == "online" for link in links)
-    return LinkCounts(
-        all=len(links),
-        online=online,
-        offline=len(links) - online,
-        unknown=sum(not link.known for link in links),
-    )

@@ -9,6 +9,7 @@ from tornado.web import Application, RequestHandler
 
 from station.collector.items import ITEM_BY_CODE
 from station.handlers import (
+    blocks,
     buses,
     channels,
     failures,
@@ -57,6 +58,9 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/links", links.LinksHandler),
     ("/links/([^/]+)", links.LinkHandler),
     ("/links/([^/]+)/adopt", links.AdoptHandler),
+    ("/links/([^/]+)/history", links.LinkHistoryHandler),
+    ("/blocks", blocks.BlocksHandler),
+    ("/blocks/([^/]+)", blocks.OneBlockHandler),
     ("/channels", channels.ChannelsHandler),
     ("/channels/([^/]+)", channels.OneChannelHandler),
     ("/terminals", terminals.TerminalsHandler),
