@@ -188,7 +188,7 @@ class Station:
             scheduler=scheduler,
             memory=memory,
             budget=Budget(database.tasks, planner, runner, memory, zone),
-            completeness=Completeness(database.tasks, database.meters, database.readings, zone),
+            completeness=Completeness(database, zone),
         )
         await self._start_web(parts)
 

@@ -126,7 +126,7 @@ async def collecting(database: Database, zone: ZoneInfo) -> AsyncIterator[Collec
         scheduler,
         Archive(database, registry, channels, scheduler, memory),
         Reader(registry, database.meters, database.readings, feed, zone),
-        Completeness(database.tasks, database.meters, database.readings, zone),
+        Completeness(database, zone),
         feed,
         memory,
         Budget(database.tasks, planner, runner, memory, zone),

@@ -153,7 +153,7 @@ async def open_office(
             "scheduler": scheduler,
             "memory": memory,
             "budget": Budget(real.tasks, planner, runner, memory, zone),
-            "completeness": Completeness(real.tasks, real.meters, real.readings, zone),
+            "completeness": Completeness(real, zone),
         }
         parts = Parts(**{**given, **replaced})
         server = HTTPServer(make_application(parts, cookie_secret="secret"))

@@ -19,6 +19,7 @@ from station.store.driver import Collection, Document
 from station.store.joint import JointWriter
 from station.store.objects import months
 from station.store.objects.sheets import (
+    GRID_MIN,
     QUALITY_BEFORE,
     Quality,
     Reading,
@@ -35,7 +36,7 @@ from station.store.objects.sheets import (
 )
 from station.units import local_day
 
-__all__ = ["Quality", "Reading", "Readings", "SheetKey", "Source"]
+__all__ = ["GRID_MIN", "Quality", "Reading", "Readings", "SheetKey", "Source"]
 
 SHEETS_PER_WRITE = 500  # One transaction: some 1.5 MB when full, well below a small cache.
 KEYS_PER_QUERY = 5_000  # About 250 kB of keys in one command.
