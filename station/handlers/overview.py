@@ -1,16 +1,19 @@
 """The overview: is all well, and if not, where?"""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date
 
 from pydantic import BaseModel
 
 from station.collector.completeness import TaskCompleteness
+from station.collector.memory import DEAD_AFTER
 from station.handlers.base import Handler
 from station.handlers.identity import requires
-from station.handlers.link_views import LinkView, all_links
+from station.handlers.link_views import LinkView, live_view
 from station.handlers.people import Permission
 from station.handlers.runs import RunView, run_view
+from station.store.objects.links import LinkState
 
 RUNS_SHOWN = 8
 LINKS_SHOWN = 8
@@ -26,8 +29,19 @@ class TaskToday(BaseModel):
     stored: int
 
 
+class Few(BaseModel):
+    """Things that need a look: how many there are, and the first of them."""
+
+    total: int
+    items: list[str]
+
+
 class Overview(BaseModel):
-    """The state of the whole station; meters that wait for a run under way are not silent."""
+    """The state of the whole station; meters that wait for a run under way are not silent.
+
+    `failing` are meters that gave nothing in several runs in a row, `overfull` buses that are asked
+    for more than fits into a day, `fullest` the share of the fullest, `commands` those that wait.
+    """
 
     day: date
     links_all: int
@@ -37,11 +51,16 @@ class Overview(BaseModel):
     tasks: list[TaskToday]
     expected: int
     stored: int
-    offline: list[str]
-    unknown: list[str]
+    offline: Few
+    unknown: Few
+    flapping: Few
     silent: list[str]
     waiting: list[str]
+    failing: Few
     silent_expected: int
+    overfull: Few
+    fullest: float
+    commands: int
     runs: list[RunView]
 
 
@@ -50,36 +69,59 @@ class OverviewHandler(Handler):
 
     @requires(Permission.VIEW)
     async def get(self) -> None:
-        parts = self.parts
-        links = await all_links(parts)
+        parts, database = self.parts, self.parts.database
+        await parts.registry.flush()  # The lists are the store's, and what is live is in them.
+        offline, unknown, flapping, online = await asyncio.gather(
+            database.links.list(state="offline", known=True, limit=LINKS_SHOWN),
+            database.links.list(known=False, limit=LINKS_SHOWN),
+            database.links.list(flapping=True, limit=LINKS_SHOWN),
+            database.links.list(state="online", known=True, limit=LINKS_SHOWN),
+        )
+        failing, failing_all = await database.meter_health.failing(DEAD_AFTER, limit=NAMED_MAX)
         today = await self.tools.today.counts()
-        runs, _ = await parts.database.runs.list(limit=RUNS_SHOWN)
-        _, meters = await parts.database.meters.list(limit=1)
+        buses = await self.tools.buses.views()
+        overfull = [bus.bus for bus in buses if bus.share > 1]
+        runs, _ = await database.runs.list(limit=RUNS_SHOWN)
+        _, meters = await database.meters.list(limit=1)
         view = Overview(
             day=today.day,
-            links_all=sum(link.known for link in links),
-            links_online=sum(link.known and link.state == "online" for link in links),
+            links_all=offline[1] + online[1],
+            links_online=online[1],
             meters=meters,
             readings=today.readings,
             tasks=[_today(each) for each in today.tasks],
             expected=sum(each.expected for each in today.tasks),
             stored=sum(each.stored for each in today.tasks),
-            offline=[link.address for link in links if link.known and link.state == "offline"],
-            unknown=[link.address for link in links if not link.known],
+            offline=_few_links(*offline),
+            unknown=_few_links(*unknown),
+            flapping=_few_links(*flapping),
             silent=today.silent,
             waiting=today.waiting,
+            failing=Few(total=failing_all, items=[health.meter for health in failing]),
             silent_expected=today.asked,
+            overfull=Few(total=len(overfull), items=overfull[:NAMED_MAX]),
+            fullest=buses[0].share if buses else 0.0,
+            commands=await self._waiting_commands(),
             runs=[run_view(run) for run in runs],
         )
-        self.show("overview.html", view, links=_worst_first(links), named_max=NAMED_MAX)
+        worst: list[LinkView] = [
+            live_view(parts, state) for state in (*unknown[0], *offline[0], *online[0])
+        ]
+        self.show(
+            "overview.html", view, links=worst[:LINKS_SHOWN], named_max=NAMED_MAX, least=DEAD_AFTER
+        )
+
+    async def _waiting_commands(self) -> int:
+        commands = self.parts.database.commands
+        counts = [await commands.list(state=state, limit=1) for state in ("queued", "sent")]
+        return sum(total for _, total in counts)
+
+
+def _few_links(states: Sequence[LinkState], total: int) -> Few:
+    return Few(total=total, items=[state.address for state in states[:NAMED_MAX]])
 
 
 def _today(each: TaskCompleteness) -> TaskToday:
     return TaskToday(
         task=each.task.id, name=each.task.name, expected=each.expected, stored=each.stored
     )
-
-
-def _worst_first(links: Sequence[LinkView]) -> list[LinkView]:
-    """Return the links to show: unknown ones, then offline ones, then the others."""
-    return sorted(links, key=lambda link: (link.known, link.state == "online"))[:LINKS_SHOWN]

@@ -323,7 +323,8 @@ async def test_overview_counts_and_names_what_is_wrong(site: Office) -> None:
     status, view = await ann.json("GET", "/api/overview")
     assert status == 200
     assert (view["links_all"], view["links_online"]) == (1, 1)
-    assert view["unknown"] == ["02005678"]
+    assert view["unknown"] == {"total": 1, "items": ["02005678"]}
+    assert (view["offline"]["total"], view["failing"]["total"], view["commands"]) == (0, 0, 0)
     assert (view["meters"], view["readings"]) == (3, 1)
     page = words_of(await ann.get("/"))
     assert "1 unknown terminal is held 02005678" in page
