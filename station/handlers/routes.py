@@ -12,6 +12,8 @@ from station.handlers import (
     blocks,
     buses,
     channels,
+    commands,
+    events,
     failures,
     frames,
     health,
@@ -88,6 +90,10 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/success", success.SuccessHandler),
     ("/meters/([^/]+)/refill", failures.RefillHandler),
     ("/meters/([^/]+)/forget", failures.ForgetHandler),
+    ("/commands", commands.CommandsHandler),
+    ("/commands/([^/]+)", commands.OneCommandHandler),
+    ("/commands/([^/]+)/cancel", commands.CancelCommandHandler),
+    ("/events", events.EventsHandler),
     ("/frames", frames.FramesHandler),
     ("/frames/decode", frames.DecodeHandler),
 )
@@ -98,6 +104,8 @@ FORMS: tuple[tuple[str, type[Handler]], ...] = (
     ("/terminals/([^/]+)/edit", terminals.EditTerminalHandler),
     ("/meters/new", meters.NewMeterHandler),
     ("/meters/([^/]+)/edit", meters.EditMeterHandler),
+    ("/meters/([^/]+)/commands/new", commands.NewCommandHandler),
+    ("/meters/([^/]+)/commands/confirm", commands.ConfirmCommandHandler),
     ("/tasks/new", tasks.NewTaskHandler),
     ("/tasks/([^/]+)/edit", tasks.EditTaskHandler),
 )
