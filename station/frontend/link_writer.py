@@ -77,6 +77,7 @@ class LinkWriter:
         self._state_of = state_of
         self._was_online = was_online
         self._started_at = utc_now()
+        self._some_were_online = False
         self._past_is_offline = False
         self._unsaved: dict[str, Entry] = {}
         self._forgotten: set[str] = set()
@@ -175,9 +176,11 @@ class LinkWriter:
 
     async def _end_the_past(self) -> None:
         """What an earlier process left online is offline; strangers of long ago are forgotten."""
-        await self._links.all_offline(self._station, STOPPED, self._started_at)
-        for state in await self._links.gone_offline(self._station, self._started_at):
-            self._was_online(state)
+        marked = await self._links.all_offline(self._station, STOPPED, self._started_at)
+        self._some_were_online = self._some_were_online or marked > 0
+        if self._some_were_online:
+            for state in await self._links.gone_offline(self._station, self._started_at):
+                self._was_online(state)
         await self._links.forget_unknown(self._station, self._started_at - STRANGER_KEPT)
         self._past_is_offline = True
 
