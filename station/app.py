@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import re
@@ -260,6 +261,7 @@ async def run_until_stopped(station: Station, ready: Callable[[], Awaitable[None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     await station.start()
+    gc.freeze()  # Most of what is there stays; each full collection would hold up the links for it.
     try:
         await ready()
         tasks.notify_service_manager("READY=1")

@@ -1,6 +1,7 @@
 """Completeness: the same as counting point by point, for thousands of meters, in small steps."""
 
 import asyncio
+import gc
 import random
 import time
 from dataclasses import replace
@@ -175,6 +176,7 @@ async def test_thousands_of_meters_do_not_hold_up_the_links(
     await database.readings.save(saved)
     completeness = Completeness(database, zone)
     await completeness.of_day(today)
+    gc.freeze()  # As the station does when it has started.
     beats: list[float] = []
     beating = tasks.spawn(beat(beats), name="beat")
     try:
@@ -184,11 +186,11 @@ async def test_thousands_of_meters_do_not_hold_up_the_links(
         )
     finally:
         await tasks.cancel(beating)
+        gc.unfreeze()
     assert len(counted.meters) == 4000
     assert counted.stored in (8000, 0), "0 in the first minutes of a day"
     assert len(month) == 1000
-    held_up = sorted(later - earlier for earlier, later in pairwise(beats))
-    assert held_up[-3] < HOLD_MAX_S, "but for what else the box does"
+    assert max(later - earlier for earlier, later in pairwise(beats)) < HOLD_MAX_S
 
 
 async def beat(beats: list[float]) -> None:
