@@ -280,8 +280,10 @@ class Line(Generic[WireFrame]):
 
     def find_question(self, frame: WireFrame) -> Question[WireFrame, Any] | None:
         """Return the open question if a frame that came in belongs to it."""
-        question = self.question
-        return question if question is not None and question.belongs(frame) else None
+        question, result = self.question, self._result
+        if question is None or result is None or result.done():
+            return None
+        return question if question.belongs(frame) else None
 
     def hear(self, frame: WireFrame, at: datetime) -> None:
         """Take a frame that belongs to the open question."""

@@ -12,7 +12,7 @@ from station.frontend.inquiries import fault_kind
 from station.frontend.link import Fault, Line, Question, WireFrame
 
 WHOLE = 0  # The line of a terminal that takes one question in all; no port has this number.
-LINES_MAX = 14  # Of 16 sequence numbers of 1376.1; ports beyond share lines.
+LINES_MAX = 14  # 1376.1 has 16 sequence numbers; ports beyond share a line.
 TOLD_SHARE = 0.9  # Of the station's own wait; the rest is for the way there and back.
 BYTE_TIMEOUT_MS = 500  # The longest gap inside a frame, DL/T 645 digest 1.3.
 
@@ -54,7 +54,9 @@ class TerminalLines(Generic[WireFrame]):
 
     def line(self, port: int) -> Line[WireFrame]:
         """Return the line of a port, which may be that of the whole terminal."""
-        key = 1 + port % LINES_MAX if port and self.is_parallel() else WHOLE
+        key = port if port and self.is_parallel() else WHOLE
+        if key not in self.lines and len(self.lines) >= LINES_MAX:
+            key = next(iter(self.lines))
         line = self.lines.get(key)
         if line is None:
             line = Line(f"terminal {self.name}", lambda: self.link.count("timeouts"))

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 from typing import Any, Literal, TypeVar
 
 from station.errors import DatabaseDown
+from station.frontend.link import Report
 from station.frontend.registry import Registry
 from station.frontend.server import FrontServer
 from station.frontend.trace import Trace
@@ -126,7 +127,9 @@ class Front:
     registry: Registry
     trace: Trace
     ear: Ear
+    reports: list[Report]
     terminals: list["Terminal"] = field(default_factory=list)  # A forgotten one would hang up.
+    others: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def dial(self, address: str = TERMINAL) -> "Terminal":
         """Connect a terminal; it has not logged in yet."""
@@ -147,19 +150,27 @@ class Front:
 
 @asynccontextmanager
 async def running_front(
-    links: Any = None, frames: Any = None, station: str = "station-1", **settings: Any
+    links: Any = None,
+    frames: Any = None,
+    station: str = "station-1",
+    guard: Any = None,
+    zone: tzinfo | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Front]:
     """A front-end on a port of its own; without stores it has a database that is away."""
     feed, ear = Feed(), Ear()
     registry = Registry(feed, links or AbsentStore(), station)
     trace = Trace(feed, frames or AbsentStore())
-    server = FrontServer(Settings(**settings), registry, trace)
+    reports: list[Report] = []
+    server = FrontServer(
+        Settings(**settings), registry, trace, guard=guard, zone=zone, on_report=reports.append
+    )
     registry.start()
     trace.start()
     await server.start()
     try:
         with feed.listening(ear.listen):
-            yield Front(server, registry, trace, ear)
+            yield Front(server, registry, trace, ear, reports)
     finally:
         await server.stop()
         await asyncio.gather(registry.stop(), trace.stop())
