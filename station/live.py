@@ -21,7 +21,7 @@ class Feed:
 
     def has_listeners(self, topic: str) -> bool:
         """Tell whether anybody would hear: a message is not made for nobody."""
-        return bool(self._listeners) and (topic in self._listeners or "" in self._listeners)
+        return topic in self._listeners or "" in self._listeners
 
     def announce(self, topic: str, message: dict[str, Any]) -> None:
         """Tell every listener of the topic; it must return at once."""

@@ -146,19 +146,30 @@ class Trace:
             meter = self._meter_asked(exchange, meter, direction)
         if meter is None and may_name_a_meter(raw):
             meter = meter_of(raw)
-        records = self._records_of(link)
-        is_beat = exchange is None and self._is_beat(records, direction, raw, note)
+        recent = self._recent
+        if link in recent:
+            records = recent[link]
+            recent.move_to_end(link)
+        else:
+            records = recent[link] = deque(maxlen=self._per_link)
+        if exchange is not None:
+            is_beat = False
+        elif direction == "in":
+            is_beat = is_heartbeat(raw) or note == HEARTBEAT
+        else:  # The confirmation right behind a heartbeat.
+            is_beat = bool(records) and records[-1].is_beat and records[-1].direction == "in"
         number = next(self._numbers)
-        self._keep(records, _Kept(number, at, link, direction, raw, meter, exchange, note, is_beat))
+        values = (number, at, link, direction, raw, meter, exchange, note, is_beat)
+        self._keep(records, tuple.__new__(_Kept, values))  # Half the time of _Kept's own.
 
     def record_noise(self, link: str, noise: Noise, at: datetime) -> None:
         """Keep bytes that came in and are no frame."""
         shown = noise.data[:NOISE_SHOWN_MAX]
         note = f"noise, {len(noise.data)} bytes: {noise.reason}"
         number = next(self._numbers)
-        self._keep(
-            self._records_of(link), _Kept(number, at, link, "in", shown, None, None, note, False)
-        )
+        records = self._recent.setdefault(link, deque(maxlen=self._per_link))
+        self._recent.move_to_end(link)
+        self._keep(records, _Kept(number, at, link, "in", shown, None, None, note, False))
 
     def recent(self, link: str | None = None, limit: int = 100) -> list[FrameRecord]:
         """Return the last frames of one link or of all, newest first."""
@@ -183,20 +194,6 @@ class Trace:
             if len(self._asked) > ASKED_MAX:
                 del self._asked[next(iter(self._asked))]
         return meter
-
-    def _is_beat(self, records: deque[_Kept], direction: Direction, raw: bytes, note: str) -> bool:
-        """Tell whether a frame is a heartbeat, or the confirmation right behind one."""
-        if direction == "in":
-            return note == HEARTBEAT or is_heartbeat(raw)
-        return bool(records) and records[-1].is_beat and records[-1].direction == "in"
-
-    def _records_of(self, link: str) -> deque[_Kept]:
-        records = self._recent.get(link)
-        if records is None:
-            records = self._recent[link] = deque(maxlen=self._per_link)
-        else:
-            self._recent.move_to_end(link)
-        return records
 
     def _keep(self, records: deque[_Kept], kept: _Kept) -> None:
         self._latest.append(kept)
