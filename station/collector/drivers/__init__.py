@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from station.collector.drivers import dlt645, dlt698
+from station.collector.drivers import dlt645, dlt698, terminal698, terminal1376
 from station.collector.drivers.base import (
     Driver,
     Memory,
@@ -23,6 +23,7 @@ from station.collector.drivers.dlt645 import Dlt645Driver
 from station.collector.drivers.dlt698 import Dlt698Driver
 from station.collector.drivers.dlt698_talk import Asker, DirectAsker, ProxyAsker, Talk698
 from station.collector.drivers.terminal698 import Terminal698
+from station.collector.drivers.terminal1376 import Terminal1376
 from station.collector.items import DLT698
 from station.collector.outcome import Outcome
 from station.collector.plan import Want, Way
@@ -40,6 +41,8 @@ __all__ = [
     "exchanges_of",
     "stored_driver_for",
 ]
+
+_QGDW1376 = "qgdw1376"
 
 
 def driver_for(
@@ -89,24 +92,34 @@ def stored_driver_for(
 
     Raises LinkDown.
     """
-    if not terminal.collects:
+    if not terminal.collects or terminal.protocol not in (DLT698, _QGDW1376):
         return None
     kept = memory or NoMemory()
     port = registry.terminal(terminal.address)
     if terminal.protocol == DLT698:
         return Terminal698(port, terminal.address, priority=priority, zone=zone, memory=kept)
-    return None
+    return Terminal1376(port, priority=priority, zone=zone, memory=kept)
 
 
 def exchanges_of(meter: Meter, terminal: Terminal | None, wants: Sequence[Want]) -> int:
     """Return how many exchanges these points take when each is had in its best way."""
-    del terminal
     by_way: dict[Way, list[Want]] = defaultdict(list)
     for want in wants:
         by_way[want.ways[0]].append(want)
-    if meter.protocol == DLT698:
-        return sum(dlt698.exchanges_of(members, way) for way, members in by_way.items())
-    return sum(dlt645.exchanges_of(meter, members, way) for way, members in by_way.items())
+    stored = by_way.pop(Way.TERMINAL, [])
+    count = _exchanges_of_stored(terminal, stored) if stored else 0
+    for way, members in by_way.items():
+        if meter.protocol == DLT698:
+            count += dlt698.exchanges_of(members, way)
+        else:
+            count += dlt645.exchanges_of(meter, members, way)
+    return count
+
+
+def _exchanges_of_stored(terminal: Terminal | None, wants: Sequence[Want]) -> int:
+    if terminal is not None and terminal.protocol == DLT698:
+        return terminal698.exchanges_of(wants)
+    return terminal1376.exchanges_of(wants)
 
 
 class _WaysDriver:

@@ -208,3 +208,8 @@ def _records_in(data: Data, count: int) -> list[tuple[Data, ...]]:
     if parts and all(part.type is DataType.STRUCTURE for part in parts):
         return [part.value for part in parts if len(part.value) == count]
     return [parts] if len(parts) == count else []
+
+
+def exchanges_of(wants: Iterable[Want]) -> int:
+    """Return how many questions these points of a meter take."""
+    return -(-len({want.moment for want in wants}) // ROWS_MAX)
