@@ -1,4 +1,4 @@
-"""One line behind a terminal: who on it hears a request, and what comes back over a bad wire."""
+"""One line of meters: who on it hears a request, and what comes back over a bad wire."""
 
 import asyncio
 import logging
@@ -10,12 +10,17 @@ from zoneinfo import ZoneInfo
 from station import tasks
 from station.protocols.dlt645.frame import BROADCAST, PREAMBLE, Frame
 from station.protocols.dlt645.parser import Parser
+from station.protocols.dlt698.frame import Frame as ObjectFrame
+from station.protocols.dlt698.parser import Parser as ObjectParser
+from station.simulator.dialler import with_a_wrong_bit
 from station.simulator.meter import Meter, hears
-from station.simulator.site import LineSite
+from station.simulator.object_meter import ObjectMeter
+from station.simulator.site import DLT698, LineSite, MeterSite
 
 log = logging.getLogger(__name__)
 
 READ_SIZE = 4096
+STRANGER = "999999999998"  # Answers in place of the one that was asked.
 
 
 class Line:
@@ -24,27 +29,64 @@ class Line:
     def __init__(self, site: LineSite, zone: ZoneInfo, random: Random, *, seed: int) -> None:
         self._noise = site.noise
         self._random = random
+        self._sites = {meter.address: meter for meter in site.meters}
+        simulated = [meter for meter in site.meters if not meter.tcp]
         self._meters = {
-            meter.address: Meter(meter, zone, seed=seed) for meter in site.meters if not meter.tcp
+            meter.address: Meter(meter, zone, seed=seed)
+            for meter in simulated
+            if meter.protocol != DLT698
         }
-        self._lost = {meter.address: meter.lost for meter in site.meters if meter.lost}
+        self._object_meters = {
+            meter.address: ObjectMeter(meter, zone, seed=seed)
+            for meter in simulated
+            if meter.protocol == DLT698
+        }
         self._bridges = {meter.address: meter.tcp for meter in site.meters if meter.tcp}
+
+    def object_meter(self, address: str) -> ObjectMeter | None:
+        """Return the meter of 698.45 with an address."""
+        return self._object_meters.get(address)
+
+    def is_real(self, raw: bytes) -> bool:
+        """Tell whether a request is for a real meter: `exchange` asks it, and takes its time."""
+        return bool(self._bridges) and self._bridge_of(raw) is not None
 
     async def exchange(self, raw: bytes, now: datetime, *, timeout_s: float) -> bytes:
         """Return the bytes that come back, or none when nobody answers."""
+        place = self._bridge_of(raw)
+        if place is None:
+            return self.answer(raw, now)
+        return await _ask(place, raw, timeout_s=timeout_s)
+
+    def answer(self, raw: bytes, now: datetime) -> bytes:
+        """Return what the simulated meters say, or nothing."""
         request = _request_in(raw)
         if request is None:
-            return b""
-        for address, place in self._bridges.items():
-            if hears(address, request.address):
-                return await _ask(place, raw, timeout_s=timeout_s)
+            return self._object_answer(raw, now) if self._object_meters else b""
         answers = [meter.answer(request, now) for meter in self._asked(request.address)]
-        spoken = [
-            PREAMBLE + answer.to_bytes()
-            for answer in answers
-            if answer is not None and not self._is_lost(answer.address)
-        ]
-        return self._disturbed(_together(spoken))
+        spoken = [self._sent(answer) for answer in answers if answer is not None]
+        return self._disturbed(_together([each for each in spoken if each]))
+
+    def _bridge_of(self, raw: bytes) -> str | None:
+        request = _request_in(raw)
+        if request is None:
+            return None
+        found = (
+            place for address, place in self._bridges.items() if hears(address, request.address)
+        )
+        return next(found, None)
+
+    def _object_answer(self, raw: bytes, now: datetime) -> bytes:
+        parser = ObjectParser()
+        parser.receive_data(raw)
+        parser.give_up()
+        while (event := parser.next_event()) is not None:
+            if isinstance(event, ObjectFrame) and not event.from_terminal:
+                for meter in self._object_meters.values():
+                    answer = meter.answer(event, now)
+                    if answer is not None and not self._happens(meter.site.lost):
+                        return self._disturbed(PREAMBLE + answer.to_bytes())
+        return b""
 
     def _asked(self, address: str) -> Iterable[Meter]:
         """Return the meters that may mean themselves; a whole address is one meter's at most."""
@@ -53,16 +95,25 @@ class Line:
             return () if meter is None else (meter,)
         return self._meters.values()
 
-    def _is_lost(self, address: str) -> bool:
-        share = self._lost.get(address)
-        return share is not None and self._random.random() < share
+    def _sent(self, answer: Frame) -> bytes:
+        """Return what of a meter's answer arrives, by the faults of the site."""
+        site: MeterSite = self._sites[answer.address]
+        if self._happens(site.lost):
+            return b""
+        if self._happens(site.wrong_meter):
+            answer = Frame(STRANGER, answer.control, answer.data)
+        raw = PREAMBLE + answer.to_bytes()
+        if self._happens(site.corrupt):
+            raw = with_a_wrong_bit(raw, self._random, len(PREAMBLE))
+        return raw
+
+    def _happens(self, share: float) -> bool:
+        return share > 0 and self._random.random() < share
 
     def _disturbed(self, raw: bytes) -> bytes:
-        if not raw or self._random.random() >= self._noise:
+        if not raw or not self._happens(self._noise):
             return raw
-        place = self._random.randrange(len(PREAMBLE), len(raw))
-        flipped = raw[place] ^ 1 << self._random.randrange(8)
-        return raw[:place] + bytes((flipped,)) + raw[place + 1 :]
+        return with_a_wrong_bit(raw, self._random, len(PREAMBLE))
 
 
 def _frames(parser: Parser) -> Iterator[Frame]:
@@ -81,8 +132,8 @@ def _request_in(raw: bytes) -> Frame | None:
 
 def _together(spoken: list[bytes]) -> bytes:
     """Return what a line carries when several speak at once: a 0 wins over a 1."""
-    if not spoken:
-        return b""
+    if len(spoken) < 2:
+        return spoken[0] if spoken else b""
     size = max(map(len, spoken))
     whole = int.from_bytes(b"\xff" * size, "big")
     for raw in spoken:

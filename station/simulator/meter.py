@@ -1,7 +1,8 @@
 """A simulated meter: takes a request, answers or stays silent. The clock is the caller's.
 
 A 2007 meter reads, sends what is longer than the standard's 200 data bytes in parts, tells its
-address, and refuses whatever would change it. A 1997 meter answers reads only.
+address, and lets itself be ordered by who knows its password (`orders`). A 1997 meter answers reads
+only.
 """
 
 import logging
@@ -16,6 +17,7 @@ from station.protocols.dlt645.frame import BROADCAST, Frame, Version
 from station.protocols.dlt645.tables import SEPARATOR
 from station.simulator import recorder, registers, registers1997
 from station.simulator.metering import Metering
+from station.simulator.orders import NO_DATA, OTHER_ERROR, Orders
 from station.simulator.site import MeterSite
 
 log = logging.getLogger(__name__)
@@ -26,18 +28,15 @@ PART_MAX = FIRST_PART_MAX - 1  # Behind the identifier and before the sequence n
 
 LOAD_PROFILE = 0x06  # Class of the identifier.
 
-# Error words (digest 2.4).
-OTHER_ERROR = 0b001
-NO_DATA = 0b010
-NOT_AUTHORISED = 0b100
-
 
 class Meter:
     """One meter of a site; from one request to the next it keeps the rest of a long answer."""
 
     def __init__(self, site: MeterSite, zone: ZoneInfo, *, seed: int = 1) -> None:
         self._site = site
+        self._version = Version(site.protocol)
         self._metering = Metering(site, zone, seed=seed)
+        self._orders = Orders(self._metering, site.password)
         self._rest_of: int | None = None
         self._rest: list[bytes] = []
 
@@ -45,7 +44,7 @@ class Meter:
         """Return the answer to a request at an aware moment, or None for silence."""
         if self._site.dead or request.from_meter:
             return None
-        if self._site.protocol is Version.V1997:
+        if self._version is Version.V1997:
             return self._answer_1997(request, now)
         if not hears(self._site.address, request.address):
             return None
@@ -59,7 +58,10 @@ class Meter:
             return None  # Who will not take another address says nothing (digest 2.1).
         if functions.find_function(Version.V2007, request.function) is None:
             return None
-        return self._refuse(request, NOT_AUTHORISED)
+        error_bits = self._orders.obey(request, now)
+        if error_bits:
+            return self._refuse(request, error_bits)
+        return self._accept(request, b"")
 
     def _answer_1997(self, request: Frame, now: datetime) -> Frame | None:
         """Answer 01H alone; to 9999.. too, which means whoever is there (digest 1.2)."""
@@ -86,14 +88,18 @@ class Meter:
 
     def _data(self, request: Frame, data_id: int, at: datetime) -> bytes | None:
         """Return what stands behind the identifier. Raises ValueError if a value does not fit."""
-        version = self._site.protocol
+        version = self._version
         if version is Version.V1997:
             return _encoded(version, data_id, registers1997.read(self._metering, data_id, at))
         if data_id >> 24 == LOAD_PROFILE:
             return recorder.read(self._metering, request, at)
         parts = registers.freeze_parts(data_id)
         if not parts:
-            return _encoded(version, data_id, registers.read(self._metering, data_id, at))
+            written = self._orders.written(data_id)
+            if written is not None:
+                return written
+            values = registers.read(self._metering, data_id, at)
+            return _encoded(version, data_id, self._orders.shown(data_id, values))
         found = [
             _encoded(version, part, registers.read(self._metering, part, at)) for part in parts
         ]

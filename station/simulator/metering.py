@@ -41,6 +41,10 @@ class Metering:
         """Return what the meter's clock shows at a moment."""
         return now.astimezone(self._zone).replace(tzinfo=None) + self._offset
 
+    def set_clock(self, now: datetime, shown: datetime) -> None:
+        """Set the meter's clock: at the moment `now` it shows the naive time `shown`."""
+        self._offset = shown - now.astimezone(self._zone).replace(tzinfo=None)
+
     def state(self, at: datetime) -> State:
         """Return what the meter measures when its clock shows a time."""
         return self._state_at(self._moment(at))

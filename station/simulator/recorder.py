@@ -26,8 +26,8 @@ def read(metering: Metering, request: Frame, at: datetime) -> bytes | None:
         kind, count, start = profile.parse_request(request)
     except ValueError:
         return None
-    newest = _record_time(at, interval)
-    oldest = _record_time(at - timedelta(days=DAYS_KEPT), interval) + interval
+    newest = record_time(at, interval)
+    oldest = record_time(at - timedelta(days=DAYS_KEPT), interval) + interval
     if kind == profile.LATEST:
         start = newest
     elif start is None:
@@ -36,7 +36,7 @@ def read(metering: Metering, request: Frame, at: datetime) -> bytes | None:
     return profile.encode(_record(metering, time, data_class) for time in times if time <= newest)
 
 
-def _record_time(at: datetime, interval: timedelta) -> datetime:
+def record_time(at: datetime, interval: timedelta) -> datetime:
     """Return the last time at or before another at which a record is made."""
     midnight = datetime.combine(at.date(), MIDNIGHT)
     return midnight + (at - midnight) // interval * interval
@@ -44,7 +44,7 @@ def _record_time(at: datetime, interval: timedelta) -> datetime:
 
 def _times(start: datetime, count: int, interval: timedelta) -> Iterator[datetime]:
     """Yield the times of the records from a time on, which itself may lie between two."""
-    first = _record_time(start + interval - timedelta.resolution, interval)
+    first = record_time(start + interval - timedelta.resolution, interval)
     return (first + number * interval for number in range(count))
 
 

@@ -4,7 +4,8 @@
 
     zone: Asia/Shanghai           # of all clocks; this is the default
     terminals:
-      - address: 99000001         # region and terminal, 8 hexadecimal digits
+      - address: 99000001         # 8 hexadecimal digits; 698.45: 2 to 32; a DTU: a name
+        protocol: qgdw1376        # or dlt698.45, or dtu: its only line is the connection itself
         name: Riverside area 1    # or {en: Riverside area 1, zh: 河畔台区1}
         heartbeat_s: 15           # between heartbeats
         delay_ms: [60, 120]       # an exchange takes between these two
@@ -13,6 +14,13 @@
         redial_s: 3               # between a lost connection and the next try
         drop_after_s: 120         # leave without a word after so long; never if absent
         drop_for_s: 20            # and come back after so long
+        parallel_ports: false     # takes one request for each port at the same time
+        collects: false           # answers from what it collected itself, too (1376.1)
+        event_every_s: 600        # reports an event now and then; never if absent
+        registration: 303132      # of a DTU: what it says first, in hexadecimal digits,
+        heartbeat: FE             # and every heartbeat_s; nothing if absent
+        echo: false               # of a DTU: the station sends both back
+        faults: {late: 0.1}       # shares of its answers; see `faults.Faults`
         lines:
           - port: 2
             settings: 2400 8E1
@@ -20,7 +28,7 @@
             meters:
               - address: 990000000101
                 name: Riverside 1
-                protocol: dlt645-2007      # or dlt645-1997
+                protocol: dlt645-2007      # or dlt645-1997 or dlt698.45
                 shape: home                # home, shop, workshop or pump
                 phases: 1                  # or 3
                 tariffs: 4                 # 1..4
@@ -29,7 +37,10 @@
                 profile_interval_min: 15   # 0 for a meter without load profile, as all of 1997
                 clock_offset_s: 0          # how much its clock is fast
                 dead: false                # never answers
-                lost: 0                    # share of its answers that do not arrive
+                lost: 0                    # share of its answers that do not arrive,
+                corrupt: 0                 # that have a wrong bit,
+                wrong_meter: 0             # that bear another meter's address (645)
+                password: 000000           # asked for by writes and by the relay (645 of 2007)
                 load_of: 990000000001      # measures what this meter would; absent: its own
                 tcp: host:port             # a real meter line to ask in place of a simulated one
 
@@ -50,17 +61,23 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from station.errors import ConfigError
 from station.protocols.dlt645.frame import Version
+from station.protocols.dlt698.frame import ServerAddress
 from station.protocols.line import LineSettings
 from station.protocols.qgdw1376.frame import Address
+from station.simulator.faults import Faults, Share
 from station.simulator.shapes import SHAPES
 from station.words import Text
 
 Language = Literal["en", "zh"]
+DLT698 = "dlt698.45"
+FACTORY_PASSWORD = "0" * 6
 
 MINUTES_A_DAY = 1440
 DELAY_MAX_MS = 60_000  # Longer than any station waits.
@@ -78,8 +95,8 @@ def _text(value: object) -> object:
     raise ValueError("a name is a text, or one in each of en and zh")
 
 
-def _terminal_address(value: str) -> str:
-    return Address.from_text(value).text
+def _packet(value: str) -> str:
+    return bytes.fromhex(value).hex().upper()
 
 
 def _line_settings(value: str) -> str:
@@ -120,6 +137,7 @@ def _delay(value: tuple[int, int]) -> tuple[int, int]:
     return value
 
 
+Packet = Annotated[str, Field(max_length=512), AfterValidator(_packet)]
 Name = Annotated[Text, BeforeValidator(_text)]
 
 
@@ -134,7 +152,7 @@ class MeterSite(Part):
 
     address: Annotated[str, Field(pattern=r"^[0-9]{12}$")]
     name: Name = Text("", "")
-    protocol: Version = Version.V2007
+    protocol: Version | Literal["dlt698.45"] = Version.V2007
     shape: Annotated[str, AfterValidator(_shape)] = "home"
     phases: Annotated[int, AfterValidator(_phases)] = 1
     tariffs: Annotated[int, Field(ge=1, le=4)] = 4
@@ -143,7 +161,10 @@ class MeterSite(Part):
     profile_interval_min: Annotated[int, Field(ge=0), AfterValidator(_interval)] = 15
     clock_offset_s: Annotated[int, Field(ge=-86_400, le=86_400)] = 0
     dead: bool = False
-    lost: Annotated[float, Field(ge=0, le=1)] = 0.0
+    lost: Share = 0.0
+    corrupt: Share = 0.0
+    wrong_meter: Share = 0.0
+    password: Annotated[str, Field(pattern=r"^[0-9]{6}$")] = FACTORY_PASSWORD
     load_of: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     tcp: Annotated[str, Field(pattern=r"^[^:]+:[0-9]{1,5}$")] | None = None
 
@@ -153,14 +174,15 @@ class LineSite(Part):
 
     port: Annotated[int, Field(ge=1, le=31)] = 2
     settings: Annotated[str, AfterValidator(_line_settings)] = "2400 8E1"
-    noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    noise: Share = 0.0
     meters: tuple[MeterSite, ...]
 
 
 class TerminalSite(Part):
     """One terminal and its lines."""
 
-    address: Annotated[str, AfterValidator(_terminal_address)]
+    protocol: Literal["qgdw1376", "dlt698.45", "dtu"] = "qgdw1376"
+    address: str
     name: Name = Text("", "")
     heartbeat_s: Annotated[float, Field(gt=0)] = 15.0
     delay_ms: Annotated[tuple[int, int], AfterValidator(_delay)] = (60, 120)
@@ -169,7 +191,28 @@ class TerminalSite(Part):
     redial_s: Annotated[float, Field(ge=0)] = 3.0
     drop_after_s: Annotated[float, Field(gt=0)] | None = None
     drop_for_s: Annotated[float, Field(ge=0)] = 20.0
+    parallel_ports: bool = False
+    collects: bool = False
+    event_every_s: Annotated[float, Field(gt=0)] | None = None
+    registration: Packet = ""
+    heartbeat: Packet = ""
+    echo: bool = False
+    faults: Faults | None = None
     lines: tuple[LineSite, ...]
+
+    @field_validator("address")
+    @classmethod
+    def _sound_address(cls, address: str, info: ValidationInfo) -> str:
+        protocol = info.data.get("protocol")
+        if protocol == "qgdw1376":
+            return Address.from_text(address).text
+        return ServerAddress.from_text(address).text if protocol == DLT698 else address
+
+    @model_validator(mode="after")
+    def _one_line_and_a_name(self) -> "TerminalSite":
+        if self.protocol == "dtu" and (not self.registration or len(self.lines) != 1):
+            raise ValueError("a DTU has a registration packet and one line")
+        return self
 
 
 class Site(Part):
@@ -181,7 +224,11 @@ class Site(Part):
     @model_validator(mode="after")
     def _one_of_each(self) -> "Site":
         addresses = [terminal.address for terminal in self.terminals]
-        addresses += [meter.address for _, _, meter in self._meters()]
+        addresses += [
+            meter.address
+            for terminal, _, meter in self._meters()
+            if meter.address != terminal.address  # A meter that dials in by itself.
+        ]
         twice = [address for address, times in Counter(addresses).items() if times > 1]
         if twice:
             raise ValueError(f"these addresses are there twice: {', '.join(twice)}")
@@ -190,24 +237,24 @@ class Site(Part):
     def archive(self, language: Language = "en") -> dict[str, list[dict[str, Any]]]:
         """Return what a station has to know to read this site, as plain data.
 
-        `terminals`: address and name. `meters`: address, name, protocol, link (the terminal's
-        address), point (1, 2, .. in its terminal), port, line, profile_interval_min, tariffs.
+        `terminals` and `meters` have fields of the archive. Points are 1, 2, .. in their
+        terminal, and 0 for a meter that is the terminal itself.
         """
-        terminals = [
-            {"address": terminal.address, "name": getattr(terminal.name, language)}
-            for terminal in self.terminals
-        ]
+        terminals = [_archived(terminal, language) for terminal in self.terminals]
         points: Counter[str] = Counter()
         meters = []
         for terminal, line, meter in self._meters():
-            points[terminal.address] += 1
+            itself = meter.address == terminal.address
+            points[terminal.address] += not itself
             meters.append(
                 {
                     "address": meter.address,
                     "name": getattr(meter.name, language),
-                    "protocol": meter.protocol.value,
+                    "protocol": meter.protocol.value
+                    if isinstance(meter.protocol, Version)
+                    else meter.protocol,
                     "link": terminal.address,
-                    "point": points[terminal.address],
+                    "point": 0 if itself else points[terminal.address],
                     "port": line.port,
                     "line": line.settings,
                     "profile_interval_min": _interval_of(meter),
@@ -223,8 +270,20 @@ class Site(Part):
                     yield terminal, line, meter
 
 
+def _archived(terminal: TerminalSite, language: Language) -> dict[str, Any]:
+    """Return a terminal's fields in the archive, the usual ones left out."""
+    names = ("protocol", "registration", "heartbeat", "echo", "parallel_ports", "collects")
+    usual = TerminalSite.model_fields
+    fields = {name: getattr(terminal, name) for name in names}
+    return {
+        "address": terminal.address,
+        "name": getattr(terminal.name, language),
+        **{name: value for name, value in fields.items() if value != usual[name].default},
+    }
+
+
 def _interval_of(meter: MeterSite) -> int:
-    return meter.profile_interval_min if meter.protocol is Version.V2007 else 0
+    return 0 if meter.protocol is Version.V1997 else meter.profile_interval_min
 
 
 def load(path: Path) -> Site:

@@ -366,8 +366,8 @@ def test_stays_silent_when_it_should():
     assert meter().answer(read(V1997, ADDRESS, 0x9010), NOW) is None
 
 
-def test_refuses_whatever_would_change_it():
-    authority = requests.Authority()
+def test_refuses_who_does_not_know_its_password():
+    authority = requests.Authority(password="111111")
     for request in (
         requests.write(V2007, ADDRESS, 0x04000103, b"\x30", authority),
         requests.control(ADDRESS, requests.Command.TRIP, LOCAL, authority),
