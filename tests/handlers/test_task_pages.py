@@ -119,6 +119,8 @@ async def test_preview_tells_moments_and_load_before_saving(ann: Visitor) -> Non
     shown = words_of(await ann.post("/tasks/preview", **many))
     assert "1 bus cannot finish a cycle before the next begins" in shown
     assert (await ann.json("GET", "/api/tasks"))[1]["total"] == 0
+    nothing = await ann.post("/tasks/preview", name="", items=[])
+    assert (nothing.code, "Choose items" in words_of(nothing)) == (200, True)
     bad = await ann.post("/tasks/preview", **TASK, cron="9 9")
     assert (bad.code, "fields" in words_of(bad)) == (200, True)
     assert (await ann.json("POST", "/api/tasks/preview", {**TASK, "cron": "9 9"}))[0] == 400
