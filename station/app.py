@@ -155,7 +155,10 @@ class Station:
         await self.archive.publish()
         await scheduler.start()
         self._on_stop("scheduler", scheduler.stop)
-        reader = Reader(self.registry, database.meters, database.readings, self.feed, zone)
+        reader = Reader(
+            self.registry, database.meters, database.readings, self.feed, zone,
+            database.terminals, memory,
+        )  # fmt: skip
         execution = Execution(
             registry=self.registry,
             meters=database.meters,

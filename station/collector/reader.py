@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from station.collector.drivers.dlt645 import Dlt645Driver
+from station.collector.drivers import Memory, driver_for
+from station.collector.drivers.base import AskedAgain
 from station.collector.items import ITEM_BY_CODE
 from station.collector.outcome import Cause, Got, Missed, Outcome, cause_of
 from station.collector.plan import Want, Way, has_item
@@ -20,6 +21,7 @@ from station.frontend.registry import Registry
 from station.live import Feed
 from station.store.objects.meters import Meter, Meters
 from station.store.objects.readings import Reading, Readings
+from station.store.objects.terminals import Terminals
 from station.tasks import spawn
 from station.units import utc_now
 
@@ -40,9 +42,19 @@ class Reader:
     """Reads meters on demand and stores what they say."""
 
     def __init__(
-        self, registry: Registry, meters: Meters, readings: Readings, feed: Feed, zone: ZoneInfo
+        self,
+        registry: Registry,
+        meters: Meters,
+        readings: Readings,
+        feed: Feed,
+        zone: ZoneInfo,
+        terminals: Terminals | None = None,
+        memory: Memory | None = None,
     ) -> None:
+        """Without `terminals` no terminal is asked for what it stored of its meters."""
         self._registry = registry
+        self._terminals = terminals
+        self._memory = AskedAgain(memory)
         self._meters = meters
         self._readings = readings
         self._feed = feed
@@ -68,9 +80,13 @@ class Reader:
 
     async def _read(self, meter: Meter, codes: Sequence[str]) -> list[ReadResult]:
         now = utc_now().replace(second=0, microsecond=0)
-        wants = [Want(ITEM_BY_CODE[code], now, (Way.LIVE,)) for code in codes]
-        bus = self._registry.bus(meter)
-        driver = Dlt645Driver(bus, meter, priority=Priority.RECALL, zone=self._zone)
+        terminal = None if self._terminals is None else await self._terminals.find(meter.link)
+        ways = (Way.LIVE, Way.TERMINAL) if terminal and terminal.collects else (Way.LIVE,)
+        wants = [Want(ITEM_BY_CODE[code], now, ways) for code in codes]
+        driver = driver_for(
+            meter, terminal, self._registry,
+            priority=Priority.RECALL, zone=self._zone, memory=self._memory,
+        )  # fmt: skip
         outcomes: dict[Want, Outcome] = {}
         try:
             async for some in driver.read(wants):

@@ -93,6 +93,21 @@ class NoMemory:
         """Do nothing."""
 
 
+class AskedAgain(NoMemory):
+    """What is remembered, for a person who asks: whatever was refused before is asked again."""
+
+    def __init__(self, memory: Memory | None) -> None:
+        self._memory = memory or NoMemory()
+
+    def answer_timeout_s(self, meter: str) -> float:
+        """Return how long to wait for an answer of a meter."""
+        return self._memory.answer_timeout_s(meter)
+
+    def note_wait(self, meter: str, waited_s: float) -> None:
+        """Remember how long an answer took."""
+        self._memory.note_wait(meter, waited_s)
+
+
 class Refusals:
     """The blocks that one meter refuses today.
 
