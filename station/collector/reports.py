@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from station import tasks
 from station.collector.events import events_in
-from station.collector.report_readings import readings_in
+from station.collector.report_readings import Finder
 from station.errors import DatabaseDown
 from station.frontend.link import Report
 from station.live import Feed
@@ -30,6 +30,7 @@ BATCH_MAX = 200  # Reports stored at once: some thousand points.
 METERS_KEPT_S = 30.0  # How late a change of the archive is noticed here.
 LINKS_KEPT_MAX = 20_000
 RETRY_S = 2.0
+STOP_TIMEOUT_S = 3.0  # For the last ones, when the station stops.
 LOSS_TOLD_S = 60.0  # Between two words in the log about reports that were lost.
 
 
@@ -70,6 +71,8 @@ class Reports:
         self._something = asyncio.Event()
         self._links: dict[str, LinkMeters] = {}
         self._worker: asyncio.Task[None] | None = None
+        self._all_stored = asyncio.Event()
+        self._all_stored.set()
         self.lost = 0  # Reports that found the queue full, since the start.
         self._loss_told = 0.0
 
@@ -78,8 +81,16 @@ class Reports:
         self._worker = tasks.spawn(self._work(), name="reports")
 
     async def stop(self) -> None:
-        """Stop; what still waits is lost, as a device repeats what was not confirmed."""
+        """Store what waits, if the database takes it soon, and stop."""
+        try:
+            await asyncio.wait_for(self._all_stored.wait(), STOP_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            log.warning("%d reports were not stored", len(self._waiting))
         await tasks.cancel(self._worker)
+
+    async def all_stored(self) -> None:
+        """Return once nothing waits any more."""
+        await self._all_stored.wait()
 
     @property
     def waiting(self) -> int:
@@ -92,6 +103,7 @@ class Reports:
             self._waiting.popleft()
             self._lose()
         self._waiting.append(report)
+        self._all_stored.clear()
         self._something.set()
 
     def _lose(self) -> None:
@@ -108,6 +120,8 @@ class Reports:
             if not self._waiting:
                 self._something.clear()
             await self._store_surely(batch)
+            if not self._waiting:
+                self._all_stored.set()
 
     async def _store_surely(self, batch: list[Report]) -> None:
         """Store a batch, however long the database is down."""
@@ -133,7 +147,8 @@ class Reports:
             meters = await self._meters_of(report.link)
             try:
                 events += events_in(report, meters.at, self._station, self._zone)
-                readings += readings_in(report, meters.by_address, meters.by_point, self._zone)
+                finder = Finder(meters.by_address, meters.by_point, report.at, self._zone)
+                readings += finder.readings(report)
             except Exception:  # Whatever a device sends, the others' reports are stored.
                 log.exception("a report of %s cannot be understood", report.link)
         await self._events.save_many(events)
