@@ -38,12 +38,12 @@ class Metering:
         )
 
     def clock(self, now: datetime) -> datetime:
-        """Return what the meter's clock shows at a moment."""
-        return now.astimezone(self._zone).replace(tzinfo=None) + self._offset
+        """Return what the meter's clock shows at a moment; it has whole seconds."""
+        return now.astimezone(self._zone).replace(tzinfo=None, microsecond=0) + self._offset
 
     def set_clock(self, now: datetime, shown: datetime) -> None:
         """Set the meter's clock: at the moment `now` it shows the naive time `shown`."""
-        self._offset = shown - now.astimezone(self._zone).replace(tzinfo=None)
+        self._offset = shown - now.astimezone(self._zone).replace(tzinfo=None, microsecond=0)
 
     def state(self, at: datetime) -> State:
         """Return what the meter measures when its clock shows a time."""
