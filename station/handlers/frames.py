@@ -1,7 +1,6 @@
 """The frame monitor and the frame parser: what is said on the links, and what hex means."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -14,6 +13,13 @@ from station.errors import InvalidValue
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.explained import cards_of, items_of
+from station.handlers.frame_search import (
+    CHOICES,
+    Wanted,
+    find_page,
+    keys_of_function,
+    search_page,
+)
 from station.handlers.identity import requires
 from station.handlers.language import Language
 from station.handlers.people import Permission
@@ -21,15 +27,18 @@ from station.handlers.sentences import N_
 from station.handlers.templating import render, spaced_hex
 from station.protocols.describe import describe, summary
 from station.store.objects.frames import FrameRecord
+from station.units import from_local
 
-SEARCHED_MAX = 2000  # The newest frames that a text is looked for in; each is put in words first.
 # Characters that are pasted: the longest frame, 16 kB of DL/T 698.45, takes 50,000 with blanks.
 # Each byte becomes an element of the page, and a browser has to stay quick with all of them.
 HEX_SIZE_MAX = 60_000
 
 
 class FramesQuery(ListQuery):
-    """Which frames to show; `terminal` is a link's address, `text` is looked for in the newest."""
+    """Which frames to show; `terminal` is a link's address, `function` a key as frames have them.
+
+    A time without a zone is the site's.
+    """
 
     size: int = Field(100, ge=1, le=1000)
     terminal: str | None = Field(None, max_length=64)
@@ -37,6 +46,8 @@ class FramesQuery(ListQuery):
     direction: Literal["in", "out"] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    protocol: str | None = Field(None, max_length=16)
+    function: str | None = Field(None, max_length=32)
 
 
 class FrameView(BaseModel):
@@ -49,6 +60,9 @@ class FrameView(BaseModel):
     meter: str | None
     note: str
     words: str
+    protocol: str = ""
+    functions: list[str] = []
+    exchange: int | None = None
     decoded: dict[str, Any] | None = None
 
 
@@ -134,6 +148,9 @@ def frame_view(record: FrameRecord, language: Language, *, decoded: bool) -> Fra
         meter=record.meter,
         note=record.note,
         words=words_of(record.raw, record.note, language),
+        protocol=record.protocol,
+        functions=list(record.functions),
+        exchange=record.exchange,
         decoded=describe(record.raw) if decoded else None,
     )
 
@@ -153,11 +170,6 @@ class FramesHandler(Handler):
         query = self.parse_query(FramesQuery)
         records, total = await self._records(query)
         items = [frame_view(record, self.language, decoded=self.wants_json) for record in records]
-        if query.text:
-            items = [frame for frame in items if _holds(frame, query.text)]
-            total = len(items)
-            skip, limit = self.span(query)
-            items = items[skip : skip + limit]
         if self.get_query_argument("format", "") == "text":
             zone = self.parts.config.site.zone_info
             self.send_file(
@@ -165,29 +177,42 @@ class FramesHandler(Handler):
             )
             return
         view = FrameList(items=items, total=total)
-        self.show_list("frames.html", view, items, COLUMNS, filter=query)
+        shown = query.model_copy(
+            update={"since": self._local(query.since), "until": self._local(query.until)}
+        )
+        self.show_list("frames.html", view, items, COLUMNS, filter=shown, choices=CHOICES)
 
     async def _records(self, query: FramesQuery) -> tuple[list[FrameRecord], int]:
-        """Return a page of the log; its first page begins with what is not yet stored."""
-        skip, limit = (0, SEARCHED_MAX) if query.text else self.span(query)
-        records, total = await self.parts.database.frames.list(
+        """Return a page of what was said, with what is in memory only."""
+        wanted = Wanted(
             link=query.terminal,
             meter=query.meter,
-            since=query.since,
-            until=query.until,
             direction=query.direction,
-            skip=skip,
-            limit=limit,
+            since=self._moment(query.since),
+            until=self._moment(query.until),
+            protocol=query.protocol,
+            functions=() if query.function is None else keys_of_function(query.function),
         )
-        if skip or query.until is not None:
-            return records, total
-        stored = {record.id for record in records}
-        fresh = [
-            record
-            for record in self.parts.trace.recent(query.terminal, limit)
-            if record.id not in stored and _wanted(record, query, records)
-        ]
-        return [*fresh, *records][:limit], total + len(fresh)
+        skip, limit = self.span(query)
+        if not query.text:
+            return await find_page(self.parts, wanted, skip, limit)
+
+        def says(record: FrameRecord) -> str:
+            return words_of(record.raw, record.note, self.language)
+
+        return await search_page(self.parts, wanted, query.text, says, skip, limit)
+
+    def _moment(self, given: datetime | None) -> datetime | None:
+        """Return a moment; one without a zone is meant in the site's."""
+        if given is None or given.tzinfo is not None:
+            return given
+        return from_local(given, self.parts.config.site.zone_info)
+
+    def _local(self, given: datetime | None) -> datetime | None:
+        """Return a moment as a form shows it: the site's time, without a zone."""
+        if given is None or given.tzinfo is None:
+            return given
+        return given.astimezone(self.parts.config.site.zone_info).replace(tzinfo=None)
 
 
 class DecodeHandler(Handler):
@@ -225,23 +250,6 @@ class DecodeHandler(Handler):
             return bytes_of(text)
         except BadInput as error:
             raise InvalidValue("hex", self.language.name(error.words)) from None
-
-
-def _wanted(record: FrameRecord, query: FramesQuery, stored: Sequence[FrameRecord]) -> bool:
-    """Tell whether a record that is not among the stored ones belongs before them."""
-    if stored and record.at < stored[0].at:
-        return False
-    return (
-        (query.meter is None or record.meter == query.meter)
-        and (query.direction is None or record.direction == query.direction)
-        and (query.since is None or record.at >= query.since)
-    )
-
-
-def _holds(frame: FrameView, text: str) -> bool:
-    wanted = text.casefold()
-    pairs = spaced_hex(frame.hex)
-    return wanted in f"{frame.words} {frame.note} {frame.hex} {pairs} {frame.link}".casefold()
 
 
 def _line(frame: FrameView, zone: ZoneInfo) -> str:
