@@ -58,12 +58,17 @@ class Server698:
     stores: dict[str, list[Row]] = field(default_factory=dict)
     refuses: set[str] = field(default_factory=set)  # "list", "record", "range", "proxy".
     rows_in_block: int = 1000
+    wants_version: int = 0  # Of an association, without which it serves nobody; 0 wants none.
     asked: list[str] = field(default_factory=list)
     meters: "dict[str, Server698]" = field(default_factory=dict)
     _blocks: list[RecordResult] = field(default_factory=list)
 
-    def answer(self, apdu: Apdu) -> Apdu | None:
+    def answer(self, apdu: Any) -> Apdu | None:
         """Return the answer to a request; None is silence."""
+        if isinstance(apdu, association.ConnectRequest):
+            return self._connect(apdu)
+        if self.wants_version:
+            return association.ServerError(apdu.piid, 2)
         match apdu:
             case get.GetRequestNormal():
                 self.asked.append(f"get {apdu.oad.text}")
@@ -82,6 +87,19 @@ class Server698:
             case proxy.ProxyRequestGetList() | proxy.ProxyRequestGetRecord():
                 return self._proxy(apdu)
         raise AssertionError(apdu)
+
+    def _connect(self, apdu: association.ConnectRequest) -> Apdu:
+        self.asked.append(f"connect {apdu.version:04X}")
+        if not self.wants_version:
+            return association.ServerError(apdu.piid, 2)
+        fits = apdu.version == self.wants_version
+        self.wants_version = 0 if fits else self.wants_version
+        factory = association.FactoryVersion("TEST", "1.00", "260101", "1.00", "260101", " " * 8)
+        conformance = (apdu.protocol_conformance, apdu.function_conformance)
+        sizes = (apdu.send_size, apdu.receive_size, 1, apdu.apdu_size, apdu.timeout_s)
+        return association.ConnectResponse(
+            apdu.piid, factory, apdu.version, *conformance, *sizes, 0 if fits else 5
+        )
 
     def _object(self, asked: Oad) -> AttributeResult:
         found = self.objects.get(asked.text, UNDEFINED)

@@ -139,8 +139,14 @@ async def test_a_list_is_bounded_and_a_refused_one_is_asked_object_by_object() -
         driver = driver_on(server, memory)
         assert values(await read(driver, live("voltage_a", "frequency"))) == [2201, 5000]
     assert server.asked == [
-        "list 20000201 200F0200", *["get 20000201", "get 200F0200"] * 2,
+        "list 20000201 200F0200", "connect 0010", *["get 20000201", "get 200F0200"] * 2,
     ]  # fmt: skip
+
+
+async def test_a_server_that_wants_an_association_gets_one() -> None:
+    server = Server698({"200F0200": Data(DU, 5000)}, wants_version=0x0016)
+    assert values(await read(driver_on(server), live("frequency"))) == [5000]
+    assert server.asked == ["connect 0010", "connect 0016", "get 200F0200"]
 
 
 async def test_what_is_refused_in_both_forms_is_remembered() -> None:

@@ -17,7 +17,12 @@ from station.frontend.inquiries import Inquiry698
 from station.frontend.link import Answer, Inquiry, Priority
 from station.protocols.dlt698 import get, proxy, requests
 from station.protocols.dlt698.apdu import decode_apdu
-from station.protocols.dlt698.association import ServerError
+from station.protocols.dlt698.association import (
+    ConnectRequest,
+    ConnectResponse,
+    PublicAccess,
+    ServerError,
+)
 from station.protocols.dlt698.blocks import LongAnswer
 from station.protocols.dlt698.dar import Dar
 from station.protocols.dlt698.envelope import NUMBER_MASK, Apdu, AttributeResult, RecordResult
@@ -29,6 +34,13 @@ from station.protocols.faults import FrameError
 CLIENT = 0x10  # CA of a master station, as most frames have it (digest, section 1.2).
 PROXY_MARGIN_S = 10.0  # For the way to a terminal and back (digest, section 11).
 TIMED_OUT = Dar(33)
+
+# What an association is asked for (digest, section 6).
+VERSIONS = (0x0010, 0x0016)
+VERSION_MISMATCH = 5
+FRAME_SIZE = 1024
+APDU_SIZE = 4096
+ASSOCIATION_TIMEOUT_S = 7200
 
 # Two questions to one server have the same number only with a multiple of 64 others in between.
 _numbers = itertools.count()
@@ -87,6 +99,7 @@ class Talk698:
         self._address = ServerAddress.from_text(server)
         self._priority = priority
         self._memory = memory
+        self._associated = False
 
     @property
     def timeout_s(self) -> float:
@@ -126,6 +139,28 @@ class Talk698:
             return answer.results, read_at
 
     async def _ask(self, make: Callable[[int], Apdu], timeout_s: float) -> tuple[Apdu, datetime]:
+        """Ask; a server that serves nobody without an association gets one first."""
+        apdu, read_at = await self._ask_twice(make, timeout_s)
+        if isinstance(apdu, ServerError) and not self._associated:
+            self._associated = True
+            if await self._associate(timeout_s):
+                apdu, read_at = await self._ask_twice(make, timeout_s)
+        if isinstance(apdu, ServerError):
+            raise Refused(f"{self.server}: it answered with error {apdu.kind}")
+        return apdu, read_at
+
+    async def _associate(self, timeout_s: float) -> bool:
+        """Ask for an association without a password; tell whether the server gave it."""
+        for version in VERSIONS:
+            connect = partial(_connect, version)
+            answer, _ = await self._ask_twice(connect, timeout_s)
+            if not isinstance(answer, ConnectResponse) or answer.result != VERSION_MISMATCH:
+                return isinstance(answer, ConnectResponse) and answer.result == 0
+        return False
+
+    async def _ask_twice(
+        self, make: Callable[[int], Apdu], timeout_s: float
+    ) -> tuple[Apdu, datetime]:
         for _ in range(ATTEMPTS_MAX - 1):
             try:
                 return await self._ask_once(make, timeout_s)
@@ -142,12 +177,15 @@ class Talk698:
         )
         self._memory.note_wait(self.meter, answer.waited_s)
         try:
-            apdu = decode_apdu(answer.frame.apdu)
+            return decode_apdu(answer.frame.apdu), answer.at
         except FrameError as error:
             raise BadAnswer(f"{self.server}: {error}") from None
-        if isinstance(apdu, ServerError):
-            raise Refused(f"{self.server}: it answered with error {apdu.kind}")
-        return apdu, answer.at
+
+
+def _connect(version: int, piid: int) -> ConnectRequest:
+    """Return the request for an association: all services, and no password."""
+    sizes = (FRAME_SIZE, FRAME_SIZE, 1, APDU_SIZE, ASSOCIATION_TIMEOUT_S)
+    return ConnectRequest(piid, version, b"\xff" * 8, b"\xff" * 16, *sizes, PublicAccess())
 
 
 def _as_it_is(apdu: Apdu, _piid: int) -> Apdu:
