@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from station.frontend.conversation import Conversation
 from station.frontend.dialects import Dialect
-from station.frontend.link import Bus, Fault, MeterFrame, Report, TerminalPort, next_moment
+from station.frontend.link import Bus, Fault, MeterFrame, Report, TerminalPort
 from station.frontend.opening import Opening
 from station.frontend.registry import Entry
 from station.frontend.session import Session, State
@@ -82,7 +82,7 @@ class TerminalConnection(asyncio.BufferedProtocol):
             self.conversation.give_up()
         self._read_at = now
         if self._reason is None:
-            self.conversation.receive(self._server.buffer[:nbytes])
+            self.conversation.receive(bytes(self._server.buffer[:nbytes]))
 
     def pause_writing(self) -> None:
         self.abort(f"it does not read: {UNSENT_MAX} bytes are unsent")
@@ -182,7 +182,7 @@ class TerminalConnection(asyncio.BufferedProtocol):
     def moment(self) -> datetime:
         """Return the moment of what has just come, after that of what came before."""
         entry = self._entry
-        return next_moment(utc_now(), None if entry is None else entry.last_seen)
+        return self._server.moment_after(None if entry is None else entry.last_seen)
 
     def heard(self, at: datetime, size: int) -> None:
         """A frame has come."""
@@ -190,6 +190,18 @@ class TerminalConnection(asyncio.BufferedProtocol):
             self._clock = self._read_at
             self._server.registry.heard(self._entry, at, size)
         self._noise_size = 0
+
+    def beat(self, raw: bytes, reply: bytes) -> None:
+        """A heartbeat has come: keep it, and send and keep its confirmation."""
+        entry, server = self._entry, self._server
+        if entry is None or self._transport is None:
+            return
+        at = server.moment_after(entry.last_seen)
+        self._clock = self._read_at
+        self._noise_size = 0
+        self._transport.write(reply)
+        server.registry.beat(entry, at, len(raw), len(reply))
+        server.trace.record_beat(entry.address, raw, reply, at)
 
     def hear_noise(self, noise: Noise) -> None:
         """Take bytes that are no frame."""

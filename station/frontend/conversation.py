@@ -64,6 +64,10 @@ class Connection(TerminalLink, Protocol):
         """A frame has come."""
         ...
 
+    def beat(self, raw: bytes, reply: bytes) -> None:
+        """A heartbeat has come: keep it, and send and keep its confirmation."""
+        ...
+
     def record(
         self, raw: bytes, at: datetime, meter: str | None, exchange: int | None, note: str
     ) -> None:
@@ -92,7 +96,7 @@ class Connection(TerminalLink, Protocol):
 class Conversation(Protocol):
     """What a connection does with the bytes that come, and which ways lead out of it."""
 
-    def receive(self, data: bytes | memoryview) -> None:
+    def receive(self, data: bytes) -> None:
         """Bytes have come."""
         ...
 

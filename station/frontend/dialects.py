@@ -6,6 +6,7 @@ Pure, but for the clock: a terminal of DL/T 698.45 may set its own by the confir
 from datetime import datetime, timezone, tzinfo
 from typing import Literal, Protocol, TypeVar
 
+from station.frontend.heartbeats import HeartbeatAnswers, own_part
 from station.frontend.session import Heard
 from station.protocols.dlt698 import frame as dlt698
 from station.protocols.dlt698 import link as link698
@@ -70,6 +71,14 @@ class Dialect(Protocol[FrameT]):
         """Return what a terminal waits for, or None where nothing can be said."""
         ...
 
+    def own_part(self, frame: FrameT) -> bytes:
+        """Return what makes a terminal's heartbeats known to `quick_answer`, b"" for nothing."""
+        ...
+
+    def quick_answer(self, raw: bytes, own: bytes) -> bytes | None:
+        """Return the confirmation if these bytes are a heartbeat of that terminal, or None."""
+        ...
+
 
 class Dialect1376:
     """Q/GDW 1376.1."""
@@ -77,7 +86,8 @@ class Dialect1376:
     protocol = "qgdw1376"
 
     def __init__(self, confirmation: Literal["F1", "F3"] = "F3") -> None:
-        self.item_by_item = confirmation == "F3"
+        self._item_by_item = confirmation == "F3"
+        self.quick_answer = HeartbeatAnswers(self._item_by_item).answer
 
     def parser(self) -> FrameParser[qgdw1376.Frame]:
         """Return a parser for one connection."""
@@ -103,7 +113,11 @@ class Dialect1376:
 
     def confirmation(self, frame: qgdw1376.Frame) -> qgdw1376.Frame:
         """Return the AFN00 that the terminal waits for."""
-        return link1376.confirm(frame, self.item_by_item)
+        return link1376.confirm(frame, self._item_by_item)
+
+    def own_part(self, frame: qgdw1376.Frame) -> bytes:
+        """Return what makes the terminal's heartbeats known to `quick_answer`."""
+        return own_part(frame)
 
 
 class Dialect698:
@@ -145,3 +159,11 @@ class Dialect698:
             return link698.confirm(frame, now, now)
         except ValueError:
             return None
+
+    def own_part(self, _frame: dlt698.Frame) -> bytes:
+        """Return nothing: each heartbeat tells the time, and is answered with it."""
+        return b""
+
+    def quick_answer(self, _raw: bytes, _own: bytes) -> bytes | None:
+        """Return None."""
+        return None

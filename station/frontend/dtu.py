@@ -100,7 +100,7 @@ class ModemTalk:
         """Return the modem's name in the archive."""
         return self._terminal.address
 
-    def receive(self, data: bytes | memoryview) -> None:
+    def receive(self, data: bytes) -> None:
         """Bytes have come."""
         self._line.receive(data)
 

@@ -365,6 +365,6 @@ class Line(Generic[WireFrame]):
 
 def next_moment(now: datetime, last: datetime | None) -> datetime:
     """Return `now`, but after `last`: the moment of an answer has to find its frame again."""
-    if last is not None and last - _BURST <= now <= last:
-        return last + _TICK
-    return now
+    if last is None or now > last or now < last - _BURST:
+        return now
+    return last + _TICK

@@ -28,9 +28,9 @@ class Opening:
         self._registrations = registrations
         self._held = b""  # Less than the longest frame.
 
-    def receive(self, data: bytes | memoryview) -> None:
+    def receive(self, data: bytes) -> None:
         """Bytes have come."""
-        data = self._held + bytes(data)
+        data = self._held + data
         self._held = b""
         modem = self._registrations.find(data)
         if modem is not None:

@@ -218,6 +218,14 @@ class Registry:
         entry.bytes_out += size
         entry.frames_out += 1
 
+    def beat(self, entry: Entry, at: datetime, size_in: int, size_out: int) -> None:
+        """A heartbeat has come and its confirmation has been sent: `heard` and `sent` in one."""
+        entry.last_seen = at
+        entry.bytes_in += size_in
+        entry.bytes_out += size_out
+        entry.frames_in += 1
+        entry.frames_out += 1
+
     def count(self, entry: Entry, fault: Fault) -> None:
         """Something has gone wrong on a link that is up."""
         setattr(entry, fault, getattr(entry, fault) + 1)

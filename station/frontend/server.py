@@ -12,7 +12,7 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Literal, Protocol
 
 from station import tasks
@@ -20,12 +20,13 @@ from station.errors import StartError
 from station.frontend.connection import UNSENT_MAX, TerminalConnection
 from station.frontend.dialects import Dialect, Dialect698, Dialect1376
 from station.frontend.dtu import Registrations
-from station.frontend.link import Report, hand_on
+from station.frontend.link import Report, hand_on, next_moment
 from station.frontend.registry import Registry
 from station.frontend.trace import Trace
 from station.frontend.unnamed import Unnamed
 from station.protocols.dlt698 import frame as dlt698
 from station.protocols.qgdw1376 import frame as qgdw1376
+from station.units import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ class FrontServer:
         self._sweeper: asyncio.Task[None] | None = None
         self._all_gone: asyncio.Future[None] | None = None  # Made when the server stops.
         self._refused_told = 0
+        self._now_ms, self._now = 0, utc_now()
         registry.when_terminals_change(self._learn_modems)
         self._learn_modems()
 
@@ -180,6 +182,16 @@ class FrontServer:
         self._unnamed.remove(connection)
         if self._guard is not None:
             self._guard.logged_in(connection.ip)
+
+    def moment_after(self, last: datetime | None) -> datetime:
+        """Return the moment of what has just come, see `next_moment`; one object per millisecond.
+
+        Thousands of links keep the moments of their frames, and a busy one has many in each.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        if now_ms != self._now_ms:
+            self._now_ms, self._now = now_ms, utc_now()
+        return next_moment(self._now, last)
 
     def hand_on(self, report: Report) -> None:
         """Give a report to whom it may concern."""

@@ -31,17 +31,23 @@ _PROTOCOLS = {qgdw1376.Frame: "qgdw1376", dlt698.Frame: "dlt698"}
 class TerminalTalk:
     """The conversation with one terminal."""
 
-    __slots__ = ("_connection", "_dialect", "_joiner", "_parser", "_terminal")
+    __slots__ = ("_connection", "_dialect", "_joiner", "_own", "_parser", "_terminal")
 
     def __init__(self, connection: Connection, dialect: Dialect[Any]) -> None:
         self._connection = connection
         self._dialect = dialect
         self._parser: FrameParser[TerminalFrame] = dialect.parser()
+        self._own = b""  # What its heartbeats of 1376.1 have in common, once it is known.
         self._joiner: Joiner | None = None  # While a split frame comes in.
         self._terminal: Terminal1376 | Terminal698 | None = None  # Made with the first question.
 
-    def receive(self, data: bytes | memoryview) -> None:
+    def receive(self, data: bytes) -> None:
         """Bytes have come."""
+        if self._own and not self._parser.waiting:
+            reply = self._dialect.quick_answer(data, self._own)
+            if reply is not None:
+                self._connection.beat(data, reply)
+                return
         self._parser.receive_data(data)
         self._take_events()
 
@@ -97,6 +103,8 @@ class TerminalTalk:
         if Step.ATTACH in steps and not connection.attach(dialect.protocol, at):
             connection.record(raw, at, None, None, "blocked")
             return
+        if Step.ATTACH in steps:
+            self._own = dialect.own_part(frame)
         connection.heard(at, len(raw))
         if Step.DELIVER in steps:
             self._deliver(frame, raw, at, Step.CONFIRM in steps)
