@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from ordered_meter import OrderedBus, OrderedMeter
 
+from station.collector import commands as commands_module
+from station.collector import execution as execution_module
 from station.collector.commands import Commands, Order
 from station.collector.execution import Execution
 from station.collector.reader import Reader
@@ -263,24 +265,46 @@ class _Forgetting(dict[int, bytes]):
         """Keep nothing."""
 
 
-async def test_expiry_while_the_link_is_down(ordering: Ordering) -> None:
+async def test_expiry_while_the_link_is_down(
+    ordering: Ordering, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ordering.bus.is_up = False
     first = await ordering.order("control", order="trip")
     second = await ordering.order("control", order="close")
-    past = utc_now() - timedelta(seconds=1)
-    for lane in ordering.commands._lanes.values():
-        for pending in lane.pending:
-            pending.command = await _with_expiry(ordering.database, pending.command, past)
+    for module in (commands_module, execution_module):
+        monkeypatch.setattr(module, "utc_now", lambda: utc_now() + timedelta(hours=2))
     for command in (first, second):
-        ended = await ordering.ended(command)
-        assert ended.state == "expired"
+        assert (await ordering.ended(command)).state == "expired"
     ordering.bus.come_up()
-    assert ordering.meter.arrived == []
     await ordering.until(first, lambda _: ordering.commands.waiting == 0)
+    assert ordering.meter.arrived == []
 
 
-async def _with_expiry(database: Database, command: Command, past: datetime) -> Command:
-    return await database.commands.advance(command, replace(command, expires_at=past))
+async def test_what_was_lost_is_not_sent_after_its_time(
+    ordering: Ordering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordering.bus.cut = "before"
+    command = await ordering.order("control", order="trip")
+    await ordering.until(command, lambda now: "unanswered" in steps(now))
+    monkeypatch.setattr(execution_module, "utc_now", lambda: utc_now() + timedelta(hours=2))
+    ordering.bus.come_up()
+    command = await ordering.ended(command)
+    assert (command.state, command.attempts) == ("expired", 1)
+    assert ordering.meter.changes == []
+
+
+async def test_an_outcome_that_nobody_can_tell_ends_some_day(
+    ordering: Ordering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordering.bus.cut = "after"
+    command = await ordering.order("control", order="trip")
+    await ordering.until(command, lambda now: "unanswered" in steps(now))
+    monkeypatch.setattr(execution_module, "OFFLINE_LOOK_S", 0.01)
+    monkeypatch.setattr(execution_module, "utc_now", lambda: utc_now() + timedelta(days=8))
+    await ordering.restart()
+    command = await ordering.ended(command)
+    assert command.state == "failed"
+    assert command.reason == "its outcome is not known: line is down"
 
 
 async def test_cancel(ordering: Ordering) -> None:
