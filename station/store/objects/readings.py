@@ -40,6 +40,7 @@ __all__ = ["GRID_MIN", "Quality", "Reading", "Readings", "SheetKey", "Source"]
 
 SHEETS_PER_WRITE = 500  # One transaction: some 1.5 MB when full, well below a small cache.
 KEYS_PER_QUERY = 5_000  # About 250 kB of keys in one command.
+METERS_PER_QUERY = 250  # Whose latest readings of ten items are made in some 5 ms.
 MONTHS_PER_QUERY = 500  # With one item some 350 kB, whose decoding holds up the loop for 5 ms.
 
 
@@ -139,14 +140,14 @@ class Readings:
 
     async def latest(self, meters: Sequence[str] | None = None) -> dict[str, list[Reading]]:
         """Return the reading of the newest moment of each item, per meter that has any."""
-        found = await self._latest.find({} if meters is None else {"_id": {"$in": [*meters]}})
-        return {
-            document["_id"]: [
-                Reading(document["_id"], item, **{"quality": QUALITY_BEFORE, **entry})
-                for item, entry in document["items"].items()
-            ]
-            for document in found
-        }
+        if meters is None:
+            return {each["_id"]: _latest_of(each) for each in await self._latest.find({})}
+        latest: dict[str, list[Reading]] = {}
+        for start in range(0, len(meters), METERS_PER_QUERY):
+            query = {"_id": {"$in": [*meters[start : start + METERS_PER_QUERY]]}}
+            for document in await self._latest.find(query):
+                latest[document["_id"]] = _latest_of(document)
+        return latest
 
     async def _write(self, batch: Mapping[SheetKey, Slots]) -> dict[SheetKey, int]:
         return await self._sheets.transaction(partial(self._fill, batch))
@@ -200,6 +201,22 @@ class Readings:
             sheets = await self._sheets.find({"_id": {"$in": some}}, fields=fields)
             found += ((sheet_key(sheet["_id"]), sheet) for sheet in sheets)
         return found
+
+
+def _latest_of(document: Document) -> list[Reading]:
+    meter = document["_id"]
+    return [
+        Reading(
+            meter,
+            item,
+            entry["moment"],
+            entry["value"],
+            entry["read_at"],
+            entry["source"],
+            entry.get("quality", QUALITY_BEFORE),
+        )
+        for item, entry in document["items"].items()
+    ]
 
 
 def _forward(
