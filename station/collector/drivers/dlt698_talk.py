@@ -31,7 +31,7 @@ from station.protocols.dlt698.get import RecordQuery
 from station.protocols.dlt698.identifiers import Oad
 from station.protocols.faults import FrameError
 
-CLIENT = 0x10  # CA of a master station, as most frames have it (digest, section 1.2).
+CLIENT = 0  # CA: not specified, as in our answer to a login (digest, section 1.2).
 PROXY_MARGIN_S = 10.0  # For the way to a terminal and back (digest, section 11).
 TIMED_OUT = Dar(33)
 
