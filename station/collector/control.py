@@ -321,13 +321,13 @@ def _encoded(version: Version, data_id: int, value: str) -> bytes:
             return bytes.fromhex(value)
         except ValueError:
             raise InvalidValue("value", f"{value!r} is not bytes in hex") from None
-    reason = f"{value!r} is no value of it"
+    reasons = []
     for content in _readings_of(value):
         try:
             return items.encode(version, data_id, content)
         except ValueError as error:
-            reason = str(error)
-    raise InvalidValue("value", reason)
+            reasons.append(str(error))
+    raise InvalidValue("value", reasons[0])  # What is most like it comes first.
 
 
 def _readings_of(value: str) -> list[list[Content]]:

@@ -47,6 +47,14 @@ from station.store.objects.meters import Meter
 REQUEST_ID_SIZE = 16  # Bytes of randomness: no two forms share one.
 VALIDITIES_MIN = (5, 60, 24 * 60, VALID_MIN_MAX)
 LEVELS = (2, 3, 4)  # Password levels that may write or control (digest dlt645.md, section 2.1).
+NOTHING_TYPED = {
+    "items": (),
+    "parameter": "",
+    "value": "",
+    "purpose": "",
+    "level": 0,
+    "valid_min": 0,
+}
 DECIMAL = frozenset("0123456789")
 
 
@@ -126,7 +134,7 @@ class CommandHandler(Handler):
         self.finish_page(
             "command_form.html",
             meter=meter,
-            typed=typed,
+            typed={**NOTHING_TYPED, **typed},
             errors=errors,
             groups=grouped(items),
             orders=RELAY_ORDERS if is_2007 else {},
@@ -145,7 +153,7 @@ class CommandHandler(Handler):
             meter=meter,
             what=what,
             title=title_of(what.kind, what.what(), meter.protocol, self.language),
-            typed=typed,
+            typed={**NOTHING_TYPED, **typed},
             errors=errors,
             validities=VALIDITIES_MIN,
             levels=LEVELS,
