@@ -62,7 +62,8 @@ class Archive:
         self._memory = memory
 
     async def publish(self) -> None:
-        """Tell the front-end what the archive holds; at the start and after changes."""
+        """Tell the others what the archive holds; at the start and after changes."""
+        self._scheduler.archive_changed()
         self._registry.set_terminals(await self._database.terminals.many())
         channels, _ = await self._database.channels.list(limit=ALL)
         await self._channels.apply(channels)
@@ -93,15 +94,18 @@ class Archive:
 
     async def add_meter(self, meter: Meter) -> None:
         await self._database.meters.add(_checked_meter(meter))
+        self._scheduler.archive_changed()
 
     async def save_meter(self, meter: Meter) -> None:
         """Replace a meter; what was learned of it is forgotten, for it may be another one."""
         await self._database.meters.save(_checked_meter(meter))
         self._memory.forget(meter.address)
+        self._scheduler.archive_changed()
 
     async def remove_meter(self, address: str) -> None:
         await self._database.meters.remove(address)
         self._memory.forget(address)
+        self._scheduler.archive_changed()
 
     async def add_task(self, task: Task) -> None:
         await self._database.tasks.add(_checked_task(task))

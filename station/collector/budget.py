@@ -10,6 +10,7 @@ foreseen. A run for which the bus is not free goes on only in the share of time 
 higher priority leave.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ REPEATED_SHARE = 0.03  # Of the exchanges, asked again after a lost or broken an
 SHARE_MAX = 0.95  # A bus that is full leaves gap filling a little all the same.
 SLOWEST_MAX = 5  # Meters that are named for a bus.
 TASKS_MAX = 1000
+FINISH_KEPT_S = 5.0  # A page that shows a run asks every second; ten thousand meters are walked.
 DAY_S = 86_400
 
 
@@ -83,6 +85,7 @@ class Budget:
         self._runner = runner
         self._memory = memory
         self._zone = zone
+        self._finishes: dict[str, tuple[float, datetime]] = {}  # By run, and when it was reckoned.
 
     async def of_task(self, task: Task) -> list[BusShare]:
         """Return what a cycle of a task takes of each bus, the fullest first."""
@@ -138,8 +141,13 @@ class Budget:
 
         Gap filling gets what the tasks leave of each bus.
         """
+        now_s = time.monotonic()
+        known = self._finishes.get(run.id)
+        if known is not None and now_s - known[0] < FINISH_KEPT_S:
+            return known[1]
         left = self._runner.left(run.id)
         if left is None:
+            self._finishes.pop(run.id, None)
             return None
         sums: defaultdict[str, float] = defaultdict(float)
         for one in left:
@@ -148,7 +156,14 @@ class Budget:
         if run.kind in ("gap", "fill") and sums:
             shares = {load.bus: load.share for load in await self.of_buses()}
         seconds = [need / (1 - min(shares.get(bus, 0.0), SHARE_MAX)) for bus, need in sums.items()]
-        return utc_now() + timedelta(seconds=max(seconds, default=0.0))
+        finish = utc_now() + timedelta(seconds=max(seconds, default=0.0))
+        self._finishes = {
+            run_id: kept
+            for run_id, kept in self._finishes.items()
+            if now_s - kept[0] < FINISH_KEPT_S
+        }
+        self._finishes[run.id] = now_s, finish
+        return finish
 
     def seconds(self, work: MeterWork) -> float:
         """Return how long the bus is busy with these points of a meter."""

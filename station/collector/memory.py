@@ -7,8 +7,10 @@ filling asks it less and less often. It is dead no longer as soon as it answers.
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from station import tasks
@@ -21,10 +23,14 @@ from station.store.objects.meter_health import MeterHealth, MeterHealths
 from station.store.objects.meters import Meter
 from station.units import local_day, utc_now
 
+Key = TypeVar("Key")
+
 log = logging.getLogger(__name__)
 
 DEAD_AFTER = 3  # Runs in a row without an answer: three rounds each, so it is no accident.
-WRITE_PERIOD_S = 2.0  # How old the store's picture may be while the database is well.
+WRITE_PERIOD_S = 10.0  # How old the store's picture may be while the database is well.
+SUCCESS_KEPT = timedelta(hours=1)  # How much older a stored last success may be than the real one.
+DRIFT = 0.5  # An answer time is written again when it has changed by this share.
 STOP_TIMEOUT_S = 3.0  # For the last write.
 
 TIMEOUT_UNKNOWN_S = 5.0  # A 200-byte answer takes 1 s at 2400 bit/s; a terminal adds its own.
@@ -40,10 +46,26 @@ SPREADS = 4
 
 PROBE_PAUSE_MIN = timedelta(minutes=15)  # Of gap filling, after a meter has become dead;
 PROBE_PAUSE_MAX = timedelta(hours=12)  # doubled with each failure: one that is back is found soon.
+GAP_PAUSE_MIN = timedelta(minutes=1)  # After a gap run that gave nothing; doubled each time.
 GAP_PAUSE_MAX = timedelta(hours=2)  # Of a meter that answers, but does not have what is missing.
 DOUBLINGS_MAX = 10  # More would only make large numbers.
 REFUSED_MAX = 50  # Blocks that are remembered of a meter; drivers know far fewer.
+METERS_AT_ONCE = 250  # In one write: some milliseconds, between which links are heard.
 DAYS_KEPT = 3  # Local days whose counts are still written in this process.
+
+
+class _Times:
+    """How long answers take: the usual time and how far they spread around it."""
+
+    __slots__ = ("spread_s", "usual_s")
+
+    def __init__(self, usual_s: float, spread_s: float) -> None:
+        self.usual_s = usual_s
+        self.spread_s = spread_s
+
+    def learn(self, waited_s: float) -> None:
+        self.spread_s += SPREAD_RATE * (abs(waited_s - self.usual_s) - self.spread_s)
+        self.usual_s += LEARNING_RATE * (waited_s - self.usual_s)
 
 
 class Memory:
@@ -54,9 +76,10 @@ class Memory:
         self._days = days
         self._zone = zone
         self._known: dict[str, MeterHealth] = {}
+        self._times: dict[str, _Times] = {}  # Of meters, and of buses by their names.
+        self._written: dict[str, MeterHealth] = {}
         self._floors: dict[str, float] = {}  # The shortest time-out of a meter's line.
         self._bus_of: dict[str, str] = {}
-        self._bus_times: dict[str, tuple[float, float]] = {}  # Usual time and spread.
         self._fruitless: dict[str, tuple[int, datetime]] = {}  # Gap runs, and the last of them.
         self._changed: set[str] = set()
         self._counts: dict[tuple[str, date], tuple[int, int]] = {}
@@ -66,7 +89,10 @@ class Memory:
 
     async def start(self) -> None:
         """Load what is remembered and begin to write. Raises DatabaseDown."""
-        self._known = {health.meter: health for health in await self._healths.all()}
+        for health in await self._healths.all():
+            self._known[health.meter] = self._written[health.meter] = health
+            if health.waited_s:
+                self._times[health.meter] = _Times(health.waited_s, health.spread_s)
         self._writer = tasks.spawn(
             tasks.periodically(WRITE_PERIOD_S, self.write, name="memory"), name="memory"
         )
@@ -81,7 +107,10 @@ class Memory:
 
     def health(self, meter: str) -> MeterHealth:
         """Return what is known of a meter."""
-        return self._known.get(meter) or MeterHealth(meter)
+        known, times = self._known.get(meter) or MeterHealth(meter), self._times.get(meter)
+        if times is None:
+            return known
+        return replace(known, waited_s=times.usual_s, spread_s=times.spread_s)
 
     # Refused blocks.
 
@@ -92,12 +121,13 @@ class Memory:
 
     def note_refusal(self, meter: str, block: str) -> None:
         """Remember that the meter refuses a block."""
-        health = self.health(meter)
+        health = self._known.get(meter) or MeterHealth(meter)
         if block not in health.refused:
             self._keep(replace(health, refused=(*health.refused, block)[-REFUSED_MAX:]))
 
     def forget(self, meter: str) -> None:
         """Forget everything about a meter: it was exchanged, or its settings were changed."""
+        self._times.pop(meter, None)
         self._floors.pop(meter, None)
         self._bus_of.pop(meter, None)
         self._fruitless.pop(meter, None)
@@ -109,7 +139,7 @@ class Memory:
         self, meter: str, answered: bool, cause: Cause | None = None, waited_s: float = 0.0
     ) -> None:
         """Remember how a meter did in a run, and how long its answer took if it gave one."""
-        health, now = self.health(meter), utc_now()
+        health, now = self._known.get(meter) or MeterHealth(meter), utc_now()
         if answered:
             health = replace(
                 health, failures=0, failing_since=None, last_try=now, last_success=now,
@@ -135,12 +165,14 @@ class Memory:
 
     def note_wait(self, meter: str, waited_s: float) -> None:
         """Remember how long an answer took, from its question's sending on."""
-        health = self.health(meter)
-        usual_s, spread_s = _learned(health.waited_s, health.spread_s, waited_s)
-        self._keep(replace(health, waited_s=usual_s, spread_s=spread_s))
-        bus = self._bus_of.get(meter)
-        if bus is not None:
-            self._bus_times[bus] = _learned(*self._bus_times.get(bus, (0.0, 0.0)), waited_s)
+        for name in (meter, self._bus_of.get(meter)):
+            if name is None:
+                continue
+            times = self._times.get(name)
+            if times is None:
+                self._times[name] = _Times(waited_s, waited_s / 2)
+            else:
+                times.learn(waited_s)
 
     def is_dead(self, meter: str) -> bool:
         """Tell whether a meter was silent in so many runs that it gets one question per run."""
@@ -166,7 +198,7 @@ class Memory:
             return now - known.last_try >= pause
         if meter in self._fruitless:
             times, last = self._fruitless[meter]
-            return now - last >= min(PROBE_PAUSE_MIN * _doubled(times - 1), GAP_PAUSE_MAX)
+            return now - last >= min(GAP_PAUSE_MIN * _doubled(times - 1), GAP_PAUSE_MAX)
         return True
 
     def answer_timeout_s(self, meter: str) -> float:
@@ -175,22 +207,18 @@ class Memory:
         It is learned from its answers, or from those of its bus, and bounded by what its line needs
         for the longest answer.
         """
-        known, bus = self._known.get(meter), self._bus_of.get(meter)
-        usual_s, spread_s = self._bus_times.get(bus or "", (0.0, 0.0))
-        if known is not None and known.waited_s and known.failures < DEAD_AFTER:
-            usual_s, spread_s = known.waited_s, known.spread_s
-        if not usual_s:
+        times = self._times.get(self._bus_of.get(meter, ""))
+        if not self.is_dead(meter):
+            times = self._times.get(meter, times)
+        if times is None:
             return TIMEOUT_UNKNOWN_S
         floor = self._floors.get(meter, TIMEOUT_UNKNOWN_S)
-        return max(floor, min(usual_s + SPREADS * spread_s, TIMEOUT_MAX_S))
+        return max(floor, min(times.usual_s + SPREADS * times.spread_s, TIMEOUT_MAX_S))
 
     def exchange_s(self, meter: str, bus: str) -> float | None:
         """Return how long an exchange with this meter, or on its bus, takes, if it is known."""
-        known = self._known.get(meter)
-        if known is not None and known.waited_s:
-            return known.waited_s
-        usual_s, _ = self._bus_times.get(bus, (0.0, 0.0))
-        return usual_s or None
+        times = self._times.get(meter) or self._times.get(bus)
+        return None if times is None else times.usual_s
 
     # Counts of a day.
 
@@ -206,10 +234,14 @@ class Memory:
         changed, self._changed = self._changed, set()
         counted, self._counted = self._counted, set()
         try:
-            if changed:
-                await self._healths.save_many([self._known[meter] for meter in changed])
-            if counted:
-                rows = [MeterDay(*key, *self._counts[key]) for key in counted]
+            for some in _chunks(list(changed)):
+                healths = [self.health(meter) for meter in some]
+                if differing := [health for health in healths if self._differs(health)]:
+                    await self._healths.save_many(differing)
+                    self._written.update((health.meter, health) for health in differing)
+                await asyncio.sleep(0)
+            for keys in _chunks(list(counted)):
+                rows = [MeterDay(*key, *self._counts[key]) for key in keys]
                 await self._days.save_many(self._start, rows)
         except BaseException as error:
             self._changed |= changed
@@ -225,21 +257,32 @@ class Memory:
         for key in old:
             del self._counts[key]
 
+    def _differs(self, health: MeterHealth) -> bool:
+        """Tell whether the store's picture of a meter is too old; most successes change nothing."""
+        written = self._written.get(health.meter)
+        if written is None or not written.last_success or not health.last_success:
+            return health != written
+        if health.last_success - written.last_success > SUCCESS_KEPT:
+            return True
+        if abs(health.waited_s - written.waited_s) > DRIFT * written.waited_s:
+            return True
+        return (health.failures, health.last_cause, health.refused) != (
+            written.failures, written.last_cause, written.refused
+        )  # fmt: skip
+
     def _keep(self, health: MeterHealth) -> None:
         self._known[health.meter] = health
         self._changed.add(health.meter)
 
 
+def _chunks(all_of_them: list[Key]) -> Iterator[list[Key]]:
+    for start in range(0, len(all_of_them), METERS_AT_ONCE):
+        yield all_of_them[start : start + METERS_AT_ONCE]
+
+
 def floor_s(line: str) -> float:
     """Return the shortest time-out on a line with these settings: for its longest answer."""
     return ANSWER_SIZE_MAX * BITS_PER_BYTE / LineSettings.parse(line).speed + THINKING_S
-
-
-def _learned(usual_s: float, spread_s: float, waited_s: float) -> tuple[float, float]:
-    if not usual_s:
-        return waited_s, waited_s / 2
-    spread_s += SPREAD_RATE * (abs(waited_s - usual_s) - spread_s)
-    return usual_s + LEARNING_RATE * (waited_s - usual_s), spread_s
 
 
 def _doubled(times: int) -> int:

@@ -47,6 +47,10 @@ class Want:
     moment: datetime
     ways: tuple[Way, ...]
 
+    def __hash__(self) -> int:
+        """A run looks wants up all the time, and an item has many fields."""
+        return hash((self.item.code, self.moment))
+
 
 def targets_of(
     task: Task, meters: Sequence[Meter], terminals: Mapping[str, Terminal] | None = None

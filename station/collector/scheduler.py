@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from station.collector import grid, plan
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 START_DELAY = plan.RECORDING_TIME / 20  # After a tick, so that clocks have passed it.
+AGAIN_MIN = timedelta(minutes=1)  # After gap filling that left holes; doubled when it gave nothing:
+AGAIN_MAX = timedelta(hours=1)  # what nobody has any more is looked for all the same.
 TASKS_MAX = 1000  # A site has some tens; this bounds what a tick walks through.
 
 _PRIORITY = {"high": Priority.TASK_HIGH, "normal": Priority.TASK, "low": Priority.TASK_LOW}
@@ -45,6 +47,12 @@ class UnderWay:
     work: "asyncio.Task[object]"
     links: frozenset[str] = frozenset()
     meters: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Again:
+    at: datetime
+    pause: timedelta
 
 
 class Scheduler:
@@ -74,6 +82,7 @@ class Scheduler:
         self._postponed: set[str] = set()  # Tasks whose tick waits for their window.
         self._progress: dict[str, Progress] = {}
         self._unsaved: set[str] = set()
+        self._again: dict[str, _Again] = {}  # When holes that stayed are looked at again, by task.
         self._active: dict[str, UnderWay] = {}
         self._came_up: set[str] = set()
         self._wait_for_gap_run: defaultdict[str, set[str]] = defaultdict(set)  # Links, by task.
@@ -152,6 +161,11 @@ class Scheduler:
         """Forget a task's next tick, so that the next look finds it anew."""
         self._due.pop(task_id, None)
         self._postponed.discard(task_id)
+        self._again.pop(task_id, None)
+
+    def archive_changed(self) -> None:
+        """Take what is in the archive now for the next runs."""
+        self._planner.archive_changed()
 
     # Ticks.
 
@@ -184,7 +198,12 @@ class Scheduler:
             self._postponed.discard(task.id)
             await self._run_tick(task, now)
         elif is_open:
-            self._fill_gaps(task, came_up | self._wait_for_gap_run.pop(task.id, set()))
+            again = self._again.get(task.id)
+            waited = came_up | self._wait_for_gap_run.pop(task.id, set())
+            if again is not None and again.at <= now:
+                again.at = now + again.pause  # Until a gap run says otherwise.
+                waited |= self._online()
+            self._fill_gaps(task, waited)
 
     async def _begin_task(self, task: Task, now: datetime) -> None:
         """Look at a task for the first time since the start, or since it was changed."""
@@ -244,9 +263,10 @@ class Scheduler:
 
     def _online(self) -> frozenset[str]:
         """Return the links that are up, but for those that come and go."""
-        states = self._registry.states()
         return frozenset(
-            state.address for state in states if state.state == "online" and not state.flapping
+            address
+            for address, entry in self._registry.entries.items()
+            if entry.link is not None and entry.hold_off is None
         )
 
     def _is_active(self, task: Task, kind: RunKind) -> bool:
@@ -281,6 +301,17 @@ class Scheduler:
         self._enter(UnderWay(run, work, links))
         return run
 
+    def _look_again(self, task: Task, run: Run) -> None:
+        """Look soon at holes that stayed; later and later when nothing comes of it."""
+        if run.success == run.due:
+            self._again.pop(task.id, None)
+            return
+        before = self._again.get(task.id)
+        pause = AGAIN_MIN
+        if before is not None and not run.success:
+            pause = min(before.pause * 2, AGAIN_MAX)
+        self._again[task.id] = _Again(utc_now() + pause, pause)
+
     def _enter(self, under_way: UnderWay) -> None:
         run_id = under_way.run.id
         self._active[run_id] = under_way
@@ -297,7 +328,10 @@ class Scheduler:
             )  # fmt: skip
             if not work:
                 return  # Nothing is missing: no line in the ledger.
-            await self._runner.execute(run, work, priority=Priority.GAP, source="gap", until=until)
+            closed = await self._runner.execute(
+                run, work, priority=Priority.GAP, source="gap", until=until
+            )
+            self._look_again(task, closed)
             return
         if run.kind == "manual" or task.once_at is not None:
             work = await self._planner.snapshot(task, run.moment)

@@ -83,6 +83,13 @@ class Meters(Objects[Meter]):
         """Return every meter of one link, by address."""
         return await self._all({"link": link})
 
+    async def after(self, address: str, limit: int) -> Many[Meter]:
+        """Return the next meters behind an address, in order; "" is before all."""
+        found = await self._collection.find(
+            {"_id": {"$gt": address}}, order=[("_id", 1)], limit=limit
+        )
+        return [self._from_document(document) for document in found]
+
     async def many(self, addresses: Sequence[str] | None = None) -> Many[Meter]:
         """Return the meters with these addresses, or all; unknown ones are left out."""
         return await self._all({} if addresses is None else {"_id": {"$in": [*addresses]}})
