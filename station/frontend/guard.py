@@ -39,7 +39,7 @@ class Flapping:
         forgotten = (now - self._at) / FLAP_FORGIVEN_S
         self._ups = min(max(0.0, self._ups - forgotten) + 1, FLAPS_COUNTED_MAX)
         self._at = now
-        too_many = int(self._ups) - FLAPS_MAX
+        too_many = round(self._ups) - FLAPS_MAX
         if too_many <= 0:
             return 0.0
         return min(HOLD_OFF_FIRST_S * 2.0 ** (too_many - 1), HOLD_OFF_MAX_S)

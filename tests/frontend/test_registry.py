@@ -1,6 +1,7 @@
 """Who is online, and how the store learns of it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,11 +9,13 @@ import pytest
 from frontend_peers import NOW, TERMINAL, AbsentStore, Ear, meter_on, soon
 
 from station.errors import DatabaseDown, LinkDown
+from station.frontend import guard, link_writer
 from station.frontend import registry as frontend_registry
 from station.frontend.registry import Registry
 from station.live import Feed
 from station.store.database import Database
 from station.store.objects.links import Links, LinkState
+from station.store.objects.terminals import Terminal
 
 
 class StandIn:
@@ -23,6 +26,9 @@ class StandIn:
         self.closed: str | None = None
 
     def bus(self, _meter: Any) -> Any:
+        return self
+
+    def terminal(self) -> Any:
         return self
 
     def close(self, reason: str) -> None:
@@ -107,7 +113,7 @@ async def test_only_the_last_unknown_terminals_are_remembered(
 ) -> None:
     monkeypatch.setattr(frontend_registry, "UNKNOWN_OFFLINE_MAX", 3)
     registry = Registry(Feed(), database.links, "station-1")
-    registry.set_known(["02000001"])
+    registry.set_terminals([Terminal("02000001", "")])
     for number in range(1, 7):
         address = f"0200{number:04}"
         down(registry, address, up(registry, address))
@@ -162,6 +168,122 @@ async def test_becoming_known_is_written(database: Database) -> None:
     up(registry)
     await registry.stop()
     assert [state.known for state in (await database.links.list())[0]] == [False]
-    registry.set_known([TERMINAL])
+    registry.set_terminals([Terminal(TERMINAL, "North")])
     await registry.stop()
-    assert [state.known for state in (await database.links.list())[0]] == [True]
+    (state,), _ = await database.links.list()
+    assert (state.known, state.name) == (True, "North")
+
+
+async def test_terminals_are_listed_before_they_dial_in(database: Database) -> None:
+    registry = Registry(Feed(), database.links, "station-1")
+    told: list[set[str]] = []
+    registry.when_terminals_change(lambda: told.append({*registry.terminals}))
+    seen = LinkState("02000001", "station-1", "terminal", "qgdw1376", "offline", NOW, reason="gone")
+    await database.links.save_many([seen])
+    first, second = Terminal("02000001", "North"), Terminal("02000002", "South", "dlt698.45")
+    registry.set_terminals([first, second])
+    await registry.flush()
+    states, _ = await database.links.list()
+    assert [(each.name, each.reason, each.since) for each in states] == [
+        ("North", "gone", NOW),
+        ("South", "never seen", None),
+    ]
+    assert states[1].protocol == "dlt698.45"
+    registry.set_terminals([replace(first, name="West")])
+    await registry.flush()
+    (state,), total = await database.links.list()
+    assert (total, state.name) == (1, "West")
+    registry.set_terminals([])
+    await registry.flush()
+    (state,), _ = await database.links.list()
+    assert (state.known, state.name) == (False, "")
+    assert told == [{"02000001", "02000002"}, {"02000001"}, set()]
+
+
+async def test_a_terminal_is_asked_itself_while_it_is_online() -> None:
+    registry = Registry(Feed(), AbsentStore(), "station-1")
+    with pytest.raises(LinkDown, match="terminal 02001234: its link is down, it has not been"):
+        registry.terminal(TERMINAL)
+    link = up(registry)
+    assert registry.terminal(TERMINAL) is link
+    down(registry, TERMINAL, link)
+    with pytest.raises(LinkDown, match=r"\(gone\)$"):
+        registry.terminal(TERMINAL)
+
+
+async def test_what_goes_wrong_is_counted() -> None:
+    registry = Registry(Feed(), AbsentStore(), "station-1")
+    up(registry)
+    entry = registry.entries[TERMINAL]
+    registry.heard(entry, NOW, 10)
+    registry.sent(entry, 5)
+    for fault in ("late", "late", "duplicate", "timeouts", "bad", "wrong_address"):
+        registry.count(entry, fault)
+    state = registry.state(TERMINAL)
+    assert state is not None
+    assert (state.late, state.duplicate, state.timeouts, state.bad, state.wrong_address) == (
+        2,
+        1,
+        1,
+        1,
+        1,
+    )
+    assert (state.frames_in, state.frames_out, state.faults) == (1, 1, 6)
+
+
+async def test_a_flapping_link_is_up_at_once_but_told_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard, "HOLD_OFF_FIRST_S", 0.02)
+    feed, ear = Feed(), Ear()
+    registry = Registry(feed, AbsentStore(), "station-1")
+    came_up: list[str] = []
+    registry.when_up(came_up.append)
+    for _ in range(guard.FLAPS_MAX):
+        down(registry, TERMINAL, up(registry))
+    await asyncio.sleep(0)
+    assert came_up == [TERMINAL] * guard.FLAPS_MAX
+    came_up.clear()
+    broken = up(registry)
+    assert is_flapping(registry)
+    down(registry, TERMINAL, broken)
+    assert not is_flapping(registry), "it is offline"
+    with feed.listening(ear.listen):
+        link = up(registry)
+        assert registry.find(TERMINAL) is link
+        assert is_flapping(registry)
+        assert came_up == []
+        await ear.hear("links", state="online")
+        await ear.hear("links", state="online")  # It has stayed up.
+    assert not is_flapping(registry)
+    await asyncio.sleep(0)
+    assert came_up == [TERMINAL]
+
+
+def is_flapping(registry: Registry) -> bool:
+    state = registry.state(TERMINAL)
+    assert state is not None
+    return state.flapping
+
+
+async def test_quiet_traffic_reaches_the_store_in_turns(
+    monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    monkeypatch.setattr(frontend_registry, "WRITE_PERIOD_S", 0.005)
+    monkeypatch.setattr(link_writer, "QUIET_WRITES", 4)
+    registry = Registry(Feed(), database.links, "station-1")
+    addresses = [f"0200{number:04}" for number in range(10)]
+    for address in addresses:
+        up(registry, address)
+    await registry.flush()
+    later = NOW + timedelta(minutes=1)
+    for address in addresses:
+        registry.heard(registry.entries[address], later, 7)
+    registry.start()
+
+    async def all_seen() -> None:
+        while {each.last_seen for each in (await database.links.list())[0]} != {later}:
+            pass
+
+    await soon(all_seen())
+    await registry.stop()

@@ -13,8 +13,8 @@ from station.live import Feed
 from station.protocols.line import LineSettings
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376.forward import forward_answer, forward_request
-from station.protocols.qgdw1376.frame import Address
-from station.protocols.qgdw1376.link import login
+from station.protocols.qgdw1376.frame import Address, Frame
+from station.protocols.qgdw1376.link import confirm, heartbeat, login
 from station.store.database import Database
 from station.units import utc_now
 
@@ -29,6 +29,9 @@ FORWARDED = forward_request(
     sequence=1,
     master=1,
 )
+
+
+CLASS_2 = Frame(0x88, Address.from_text(TERMINAL), 0x0D, 0x60, bytes(8)).to_bytes()
 
 
 def trace_of(frames: Any = None, per_link: int = 200) -> Trace:
@@ -65,6 +68,68 @@ async def test_the_meter_of_a_forwarded_frame_is_found() -> None:
     for raw in (FORWARDED.to_bytes(), answer.to_bytes(), REPLY.to_bytes(), LOGIN):
         trace.record(TERMINAL, "in", raw, NOW)
     assert [each.meter for each in trace.recent()] == [None, METER, METER, METER]
+
+
+async def test_the_answer_has_the_meter_that_was_asked() -> None:
+    """A terminal's own data names no meter; what was asked is remembered with the exchange."""
+    trace = trace_of()
+    first, second = trace.new_exchange(), trace.new_exchange()
+    trace.record(TERMINAL, "out", CLASS_2, NOW, METER, first)
+    trace.record(TERMINAL, "out", CLASS_2, NOW, None, second)
+    for exchange in (second, first, None):
+        trace.record(TERMINAL, "in", CLASS_2, NOW, None, exchange)
+    assert [each.meter for each in trace.recent(limit=3)] == [None, METER, None]
+
+
+async def test_heartbeats_stay_in_memory(database: Database) -> None:
+    beat = heartbeat(Address.from_text(TERMINAL), 2, None)
+    answer = confirm(beat, True).to_bytes()
+    for log_heartbeats, logged in ((False, ["in", "out"]), (True, ["in", "out", "in", "out"])):
+        trace = Trace(Feed(), database.frames, log_heartbeats=log_heartbeats)
+        link = f"{TERMINAL}{log_heartbeats}"
+        at = utc_now()
+        trace.record(link, "in", beat.to_bytes(), at)
+        trace.record(link, "out", answer, at)
+        trace.record(link, "in", LOGIN, at + timedelta(seconds=1))
+        trace.record(link, "out", answer, at + timedelta(seconds=1))
+        assert len(trace.recent(link)) == 4
+        unlogged = [each.direction for each in trace.unlogged(link)]
+        assert unlogged == ([] if log_heartbeats else ["out", "in"])
+        await trace.stop()
+        found, _ = await database.frames.list(link=link)
+        assert [each.direction for each in reversed(found)] == logged
+        assert found[-1].functions == (
+            "qgdw1376 02",
+            "qgdw1376 02 F3" if log_heartbeats else "qgdw1376 02 F1",
+        )
+
+
+async def test_a_heartbeat_packet_is_told_by_its_note() -> None:
+    trace = trace_of()
+    trace.record("modem-1", "in", b"HB", NOW, note="heartbeat")
+    trace.record("modem-1", "out", b"HB", NOW)
+    trace.record("modem-1", "out", REQUEST.to_bytes(), NOW, METER, trace.new_exchange())
+    assert len(trace.unlogged("modem-1")) == 2
+
+
+async def test_the_log_is_kept_within_its_bound(
+    monkeypatch: pytest.MonkeyPatch, database: Database
+) -> None:
+    monkeypatch.setattr(frontend_trace, "CLEAN_PERIOD_S", 0.01)
+    trace = Trace(Feed(), database.frames, frames_max=5)
+    for number in range(12):
+        record(trace, number)
+    trace.start()
+    await trace.flush()
+
+    async def cut() -> list[int]:
+        while True:
+            frames, _ = await database.frames.list()
+            if len(frames) <= 5:
+                return [frame.raw[0] for frame in frames]
+
+    assert await soon(cut()) == [11, 10, 9, 8, 7]
+    await trace.stop()
 
 
 async def test_noise_is_cut_and_counted() -> None:

@@ -15,8 +15,6 @@ from station.store.driver import Collection, Document
 from station.store.objects.base import Many, Objects, Page, new_id
 
 TOTAL_MAX = 10_000  # "More than ten thousand" is enough to know; counting millions is slow.
-# As the indexes lie; within a millisecond that is the order of writing, the newest first.
-NEWEST_FIRST = [("at", -1)]
 DROPPED_MAX = 10_000  # At once: a second of the database's work.
 EXCHANGE_SPAN = timedelta(minutes=10)  # Exchange numbers begin anew with each start of a station.
 
@@ -73,9 +71,8 @@ class Frames(Objects[FrameRecord]):
         `functions` are keys, of which a record has at least one.
         """
         query = _query(link, meter, since, until, direction, protocol, functions)
-        found = await self._collection.find(query, order=NEWEST_FIRST, skip=skip, limit=limit)
-        total = await self._collection.count(query, limit=TOTAL_MAX)
-        return [self._from_document(document) for document in found], total
+        found = await self._newest(query, skip, limit)
+        return found, await self._collection.count(query, limit=TOTAL_MAX)
 
     async def newest(
         self,
@@ -92,8 +89,7 @@ class Frames(Objects[FrameRecord]):
     ) -> Many[FrameRecord]:
         """Return records as `list` does, without saying how many there are: to look through."""
         query = _query(link, meter, since, until, direction, protocol, functions)
-        found = await self._collection.find(query, order=NEWEST_FIRST, skip=skip, limit=limit)
-        return [self._from_document(document) for document in found]
+        return await self._newest(query, skip, limit)
 
     async def exchange_of(self, meter: str, read_at: datetime) -> Many[FrameRecord]:
         """Return all frames of the exchange whose answer came at that moment, oldest first.
@@ -117,6 +113,12 @@ class Frames(Objects[FrameRecord]):
             "at": {"$gte": read_at - EXCHANGE_SPAN, "$lte": read_at + EXCHANGE_SPAN},
         }
         return await self._all(query, order=[("at", 1), ("_id", 1)])
+
+    async def _newest(self, query: Document, skip: int, limit: int) -> Many[FrameRecord]:
+        """Return records, newest first, and those of one millisecond as they were recorded."""
+        found = await self._collection.find(query, order=[("at", -1)], skip=skip, limit=limit)
+        records = [self._from_document(document) for document in found]
+        return sorted(records, key=lambda record: (record.at, record.id), reverse=True)
 
     async def drop_oldest(self, kept_max: int) -> int:
         """Remove some of the oldest records if there are more than may be kept; return how many."""
