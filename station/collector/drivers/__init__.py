@@ -21,7 +21,13 @@ from station.collector.drivers.base import (
 )
 from station.collector.drivers.dlt645 import Dlt645Driver
 from station.collector.drivers.dlt698 import Dlt698Driver
-from station.collector.drivers.dlt698_talk import Asker, DirectAsker, ProxyAsker, Talk698
+from station.collector.drivers.dlt698_talk import (
+    Asker,
+    DirectAsker,
+    ForwardingBus,
+    ProxyAsker,
+    Talk698,
+)
 from station.collector.drivers.terminal698 import Terminal698
 from station.collector.drivers.terminal1376 import Terminal1376
 from station.collector.items import DLT698
@@ -65,6 +71,12 @@ def driver_for(
         if stored is not None:
             ways[Way.TERMINAL] = partial(_read_stored, stored, meter)
     bus = registry.bus(meter)
+    is_behind = terminal is not None and meter.address != terminal.address
+    if terminal is not None and is_behind and terminal.protocol == DLT698:
+        port, address = registry.terminal(terminal.address), terminal.address
+        bus = ForwardingBus(
+            bus, Talk698(port, address, address, priority=priority, memory=NoMemory())
+        )
     if meter.protocol != DLT698:
         return _WaysDriver(
             ways | Dlt645Driver(bus, meter, priority=priority, zone=zone, memory=kept).ways

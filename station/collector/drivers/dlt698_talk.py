@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from station.collector.drivers.base import ATTEMPTS_MAX, Memory, Refusals, conversation
 from station.errors import BadAnswer, MeterTimeout, Refused
 from station.frontend.inquiries import Inquiry698
-from station.frontend.link import Answer, Inquiry, Priority
+from station.frontend.link import Answer, Bus, FrameT, Inquiry, Priority
 from station.protocols.dlt698 import get, proxy, requests
 from station.protocols.dlt698.apdu import decode_apdu
 from station.protocols.dlt698.association import (
@@ -149,8 +149,12 @@ class Talk698:
             raise Refused(f"{self.server}: it answered with error {apdu.kind}")
         return apdu, read_at
 
-    async def _associate(self, timeout_s: float) -> bool:
+    async def associate(self) -> bool:
         """Ask for an association without a password; tell whether the server gave it."""
+        async with conversation(self._port.name, self.server):
+            return await self._associate(self.timeout_s)
+
+    async def _associate(self, timeout_s: float) -> bool:
         for version in VERSIONS:
             connect = partial(_connect, version)
             answer, _ = await self._ask_twice(connect, timeout_s)
@@ -191,6 +195,30 @@ def _connect(version: int, piid: int) -> ConnectRequest:
 def _as_it_is(apdu: Apdu, _piid: int) -> Apdu:
     """Return a request that has its number already."""
     return apdu
+
+
+class ForwardingBus:
+    """A bus behind a terminal that may want an association before it forwards."""
+
+    def __init__(self, bus: Bus, terminal: Talk698) -> None:
+        self.name = bus.name
+        self._bus = bus
+        self._terminal = terminal
+        self._associated = False
+
+    async def exchange(
+        self, inquiry: Inquiry[FrameT], *, priority: Priority, timeout_s: float
+    ) -> Answer[FrameT]:
+        """Ask a meter; see `station.frontend.link.Bus`."""
+        try:
+            return await self._bus.exchange(inquiry, priority=priority, timeout_s=timeout_s)
+        except Refused:
+            if self._associated:
+                raise
+            self._associated = True
+            if not await self._terminal.associate():
+                raise
+        return await self._bus.exchange(inquiry, priority=priority, timeout_s=timeout_s)
 
 
 class DirectAsker:
