@@ -166,21 +166,13 @@ class OneTerminalHandler(TerminalHandler):
     async def put(self, address: str) -> None:
         before = await self.parts.database.terminals.get(address)
         try:
-            terminal = replace(before, **self._changes())
+            terminal = replace(before, **self.parse_body(TerminalChange).to_values())
             await self.parts.archive.save_terminal(terminal)
         except (InvalidValue, Conflict) as error:
             self.refuse_form("terminal_form.html", error, terminal=before)
             return
         notice = self.language.say("Terminal %(address)s is saved.", address=address)
         self.done(await self.view_of(terminal), f"/terminals/{address}", notice)
-
-    def _changes(self) -> dict[str, Any]:
-        """Return what was entered; what JSON leaves out stays as it was."""
-        body = self.parse_body(TerminalChange)
-        values = body.to_values()
-        if self.is_json_body:
-            values = {name: values[name] for name in values if name in body.model_fields_set}
-        return values
 
     @requires(Permission.CONFIGURE)
     async def delete(self, address: str) -> None:

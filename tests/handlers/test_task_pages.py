@@ -254,8 +254,10 @@ async def test_terminals_of_each_kind_by_form(office: Office, ann: Visitor) -> N
     form = text_of(await ann.get("/terminals/dtu-mill/edit"))
     assert 'value="13800001111"' in form
     assert 'value="FEFE"' in form
-    _, after = await ann.json("PUT", "/api/terminals/dtu-mill", {"name": "Old mill"})
+    body = {"protocol": "dtu", "name": "Old mill", "registration": stored.registration}
+    _, after = await ann.json("PUT", "/api/terminals/dtu-mill", body)
     assert (after["name"], after["registration"]) == ("Old mill", stored.registration)
+    assert (after["heartbeat"], after["groups"]) == ("", [])  # What is left out is as at first.
     missing = await ann.post("/terminals", protocol="dtu", address="dtu-2")
     assert missing.code == 400
     assert 'name="registration"' in text_of(missing)
