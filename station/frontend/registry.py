@@ -128,10 +128,6 @@ class Registry:
         """Have `callback()` called, at once, whenever `terminals` may have changed."""
         self._terminal_callbacks.append(callback)
 
-    def set_known(self, addresses: Iterable[str]) -> None:
-        """Say which terminals are known, by address alone."""
-        self.set_terminals([Terminal(address, "") for address in addresses])
-
     def when_changed(self, callback: Callable[[LinkEvent], None]) -> None:
         """Have `callback(event)` called, at once, for every coming up and going down."""
         self._event_callbacks.append(callback)

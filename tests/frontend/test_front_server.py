@@ -22,6 +22,7 @@ from station.frontend import server as front_server
 from station.protocols.qgdw1376.frame import Frame
 from station.protocols.qgdw1376.link import confirm, heartbeat, login
 from station.store.database import Database
+from station.store.objects.terminals import Terminal as ArchivedTerminal
 
 LOGIN = login(Terminal.address_of(TERMINAL), 1).to_bytes()
 
@@ -169,12 +170,12 @@ async def test_a_connection_can_become_another_terminals() -> None:
 
 async def test_unknown_terminals_are_held_and_shown() -> None:
     async with running_front() as front:
-        front.registry.set_known([TERMINAL])
+        front.registry.set_terminals([ArchivedTerminal(TERMINAL, "")])
         await front.online()
         await front.online("02005678")
         states = [(state.address, state.known) for state in front.registry.states()]
         assert states == [(TERMINAL, True), ("02005678", False)]
-        front.registry.set_known([TERMINAL, "02005678"])
+        front.registry.set_terminals(ArchivedTerminal(each, "") for each in (TERMINAL, "02005678"))
         assert all(state.known for state in front.registry.states())
 
 
