@@ -113,6 +113,10 @@ class TaskHandler(Handler):
             return Task(id=new_id(), **values)
         return replace(before, **values, updated_at=utc_now())
 
+    def templates(self) -> list[TemplateView]:
+        """Return the common tasks in the reader's language."""
+        return [template_view(template, self.language) for template in TEMPLATES]
+
     async def form_choices(self) -> dict[str, Any]:
         """Return what the form of a task offers."""
         database, say = self.parts.database, self.language.say
@@ -155,10 +159,6 @@ class TasksHandler(TaskHandler):
         view = TaskList(items=items, total=total)
         self.show_list("tasks.html", view, items, COLUMNS, filter=query, templates=self.templates())
 
-    def templates(self) -> list[TemplateView]:
-        """Return the common tasks in the reader's language."""
-        return [template_view(template, self.language) for template in TEMPLATES]
-
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:
         try:
@@ -172,7 +172,7 @@ class TasksHandler(TaskHandler):
         self.done(await self.view_of(task), f"/tasks/{task.id}", notice, status=201)
 
 
-class TemplatesHandler(TasksHandler):
+class TemplatesHandler(TaskHandler):
     """/tasks/templates, /api/tasks/templates: tasks that most sites have"""
 
     @requires(Permission.VIEW)
