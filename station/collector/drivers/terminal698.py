@@ -168,8 +168,9 @@ class Terminal698:
         moment = None if stored_at is None else moment_in(stored_at, self._zone)
         if moment is None:
             return None
-        day, slot = slot_of(moment + MINUTE, self._zone)
-        return moment + MINUTE if slot == 0 and day else moment, "doubtful"  # 23:59 is midnight.
+        after = moment + MINUTE  # 23:59 is the midnight that follows.
+        is_midnight = slot_of(after, self._zone)[1] == 0
+        return after if is_midnight else moment, "doubtful"
 
     def _time(self, moment: datetime) -> DateTimeS:
         return DateTimeS.of(moment.astimezone(self._zone))
