@@ -93,10 +93,21 @@ class StationProcess:
         self._process.wait()
         self._process = None
 
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def resident_mb(self) -> float:
+        """Return its resident memory."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
+
     def mongod_pid(self) -> int:
         """Return the process id of its private database."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         for pid in map(int, children.split()):
             if b"mongod" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return pid
