@@ -11,7 +11,9 @@ from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
 from station.store.objects import frames as frames_module
 from station.store.objects.frames import FrameRecord
-from station.store.objects.links import LinkState
+from station.store.objects.links import LinkCounts, LinkState
+from station.store.objects.meters import Meter
+from station.store.objects.terminals import Terminal
 from station.units import utc_now
 
 NOW = utc_now()
@@ -66,6 +68,60 @@ async def test_pages_of_states(database: Database) -> None:
     assert await database.links.list(known=False) == ([unknown], 1)
     assert await database.links.list(text="1234") == ([ONLINE], 1)
     assert await database.links.list(text="10.0.0.9") == ([unknown, ONLINE], 2)
+
+
+async def test_links_in_every_order(database: Database) -> None:
+    busy = replace(ONLINE, address="02000001", name="b", bytes_in=9000, since=NOW - SECOND)
+    faulty = replace(ONLINE, address="02000002", name="c", late=1, bad=3, protocol="dlt698.45")
+    never = replace(
+        ONLINE, address="02000003", name="a", since=None, last_seen=None, state="offline"
+    )
+    await database.links.save_many([never, faulty, busy])
+    for sort, addresses in (
+        ("address", "123"),
+        ("-address", "321"),
+        ("name", "312"),
+        ("state", "312"),
+        ("since", "312"),
+        ("-last_seen", "123"),
+        ("-traffic", "123"),
+        ("-faults", "213"),
+    ):
+        found, _ = await database.links.list(sort=sort)
+        assert "".join(each.address[-1] for each in found) == addresses, sort
+    assert await database.links.list(sort="-faults", skip=0, limit=1) == ([faulty], 3)
+    assert await database.links.list(protocol="dlt698.45") == ([faulty], 1)
+    assert await database.links.list(text="B") == ([busy], 1)
+
+
+async def test_links_are_counted(database: Database) -> None:
+    flapping = replace(ONLINE, address="02000001", flapping=True, known=False)
+    offline = replace(ONLINE, address="02000002", state="offline")
+    await database.links.save_many([ONLINE, flapping, offline])
+    assert await database.links.counts() == LinkCounts(all=3, online=2, unknown=1, flapping=1)
+    assert await database.links.list(flapping=True) == ([flapping], 1)
+
+
+async def test_what_the_archive_says_changes_nothing_else(database: Database) -> None:
+    unseen = replace(ONLINE, since=None, state="offline", reason="never seen", bytes_in=0)
+    await database.links.save_many([replace(ONLINE, known=False)])
+    named = replace(unseen, name="North")
+    other = replace(unseen, address="02000002")
+    await database.links.save_known([named, other])
+    await database.links.save_known([named, other])
+    assert await database.links.list() == ([other, replace(ONLINE, name="North")], 2)
+    await database.links.save_unknown(["02001234", "02000002"])
+    assert await database.links.list() == ([replace(ONLINE, known=False)], 1)
+
+
+async def test_strangers_of_long_ago_are_forgotten(database: Database) -> None:
+    stranger = replace(ONLINE, state="offline", known=False)
+    recent = replace(stranger, address="02000002", since=NOW + SECOND)
+    known = replace(stranger, address="02000003", known=True)
+    here = replace(stranger, address="02000004", state="online")
+    await database.links.save_many([stranger, recent, known, here])
+    assert await database.links.forget_unknown("station-1", NOW + SECOND) == 1
+    assert await database.links.list() == ([recent, known, here], 3)
 
 
 async def test_forgotten_link(database: Database) -> None:
@@ -143,6 +199,40 @@ async def test_exchange_of_a_reading(database: Database) -> None:
     assert await frames.exchange_of(meter, NOW + 4 * SECOND) == [], "it has no exchange"
     assert await frames.exchange_of(meter, NOW) == [], "that one went out"
     assert await frames.exchange_of("000000000999", NOW) == []
+
+
+async def test_exchange_of_a_terminals_own_data(database: Database) -> None:
+    """An answer about several meters has no meter: the link of the one asked for leads to it."""
+    meter = "000000000161"
+    await database.terminals.add(Terminal("02001234", ""))
+    await database.meters.add(Meter(meter, name="", link="02001234"))
+    exchange = [record(0, direction="out", exchange=7), record(1, exchange=7)]
+    elsewhere = [record(1, link="02005678", exchange=8), record(1, meter="000000000162")]
+    await database.frames.save_many(exchange + elsewhere)
+    assert await database.frames.exchange_of(meter, NOW + SECOND) == exchange
+    assert await database.frames.exchange_of("000000000999", NOW + SECOND) == []
+
+
+async def test_records_are_found_by_function_and_protocol(database: Database) -> None:
+    forwarded = record(0, protocol="qgdw1376", functions=("qgdw1376 10", "dlt645 91"))
+    alone = record(1, protocol="dlt645", functions=("dlt645 91",))
+    login = record(2, protocol="qgdw1376", functions=("qgdw1376 02",))
+    frames = database.frames
+    await frames.save_many([forwarded, alone, login])
+    assert await frames.list(functions=("dlt645 91",)) == ([alone, forwarded], 2)
+    assert await frames.list(functions=("dlt645 91", "qgdw1376 10")) == ([alone, forwarded], 2)
+    assert await frames.list(functions=("dlt645 91",), protocol="qgdw1376") == ([forwarded], 1)
+    assert await frames.newest(protocol="qgdw1376", limit=1) == [login]
+    assert await frames.newest(until=NOW + SECOND) == [forwarded]
+
+
+async def test_only_so_many_records_are_kept(database: Database) -> None:
+    records = [record(n) for n in range(10)]
+    await database.frames.save_many(records)
+    assert await database.frames.drop_oldest(10) == 0
+    assert await database.frames.drop_oldest(4) == 6
+    assert await database.frames.drop_oldest(4) == 0
+    assert await database.frames.list() == (records[:5:-1], 4)
 
 
 async def test_records_wait_for_the_database(mongo: EmbeddedMongo, zone) -> None:
