@@ -1,6 +1,7 @@
 """Readings of one item of one meter over a span of days, and what the meter used between them."""
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
@@ -13,8 +14,9 @@ from station.handlers.consumption import Step, consumption, step_for
 from station.handlers.download import Column
 from station.handlers.identity import requires
 from station.handlers.people import Permission
+from station.handlers.pieces import rows_of, send_csv, send_json
 from station.handlers.sentences import N_
-from station.store.objects.readings import Reading, Source
+from station.store.objects.readings import Quality, Reading, Source
 from station.units import day_start, local_day, utc_now
 from station.words import Text
 
@@ -26,6 +28,13 @@ SOURCE_NAMES = {
     "gap": Text("gap filling", "补采"),
     "read_now": Text("read now", "召测"),
     "report": Text("report", "主动上报"),
+}
+
+QUALITY_NAMES = {
+    "doubtful": Text("doubtful", "存疑"),
+    "late": Text("read late", "迟读"),
+    "live": Text("read live", "实时读取"),
+    "recorded": Text("recorded by the device", "设备记录"),
 }
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -52,14 +61,33 @@ def _known_item(code: str) -> str:
 class CurveQuery(BaseModel):
     """A meter, an item, and from when to when: dates of the site (both included) or ISO times."""
 
-    meter: str = Field(min_length=1, max_length=12)
+    meter: str = Field(min_length=1, max_length=32)
     item: Annotated[str, AfterValidator(_known_item)]
     from_: DayOrMoment = Field(None, alias="from", description=N_("a date such as 2026-01-31"))
     to: DayOrMoment = Field(None, description=N_("a date such as 2026-01-31"))
 
 
+class ReadingsQuery(CurveQuery):
+    """A curve, and which part of it the page shows; JSON and files have it all."""
+
+    page: int = Field(1, ge=1, le=1000)
+    size: int = Field(400, ge=1, le=500)
+
+
+class FormerView(BaseModel):
+    """A value that a better one replaced."""
+
+    value: str | None
+    read_at: datetime
+    source: Source
+    quality: Quality
+
+
 class ReadingView(BaseModel):
-    """One reading; a value of null means that the meter says it has none."""
+    """One reading; a value of null means that the meter says it has none.
+
+    `former` are the values of this moment that better ones replaced, the oldest first.
+    """
 
     meter: str
     item: str
@@ -68,6 +96,8 @@ class ReadingView(BaseModel):
     unit: str
     read_at: datetime
     source: Source
+    quality: Quality
+    former: list[FormerView] = []
 
 
 class ReadingList(BaseModel):
@@ -98,6 +128,8 @@ COLUMNS = (
     Column[ReadingView](N_("Unit"), lambda reading: reading.unit),
     Column[ReadingView](N_("Read at"), lambda reading: reading.read_at),
     Column[ReadingView](N_("Source"), lambda reading: SOURCE_NAMES[reading.source]),
+    Column[ReadingView](N_("Quality"), lambda reading: QUALITY_NAMES[reading.quality]),
+    Column[ReadingView](N_("Replaced"), lambda reading: _former_of(reading)),
 )
 INTERVAL_COLUMNS = (
     Column[IntervalView](N_("From"), lambda interval: interval.start),
@@ -109,17 +141,27 @@ INTERVAL_COLUMNS = (
 class CurveHandler(Handler):
     """What the handlers of curves share."""
 
-    def reading_view(self, reading: Reading) -> ReadingView:
-        """Return a reading as pages and JSON show it."""
-        item = ITEM_BY_CODE[reading.item]
+    def reading_view(self, reading: Reading, former: Sequence[Reading] = ()) -> ReadingView:
+        """Return a reading, and those that it replaced, as pages and JSON show it."""
+        item, zone = ITEM_BY_CODE[reading.item], self.parts.config.site.zone_info
         return ReadingView(
             meter=reading.meter,
             item=reading.item,
             time=reading.moment,
-            value=item.to_text(reading.value, self.parts.config.site.zone_info),
+            value=item.to_text(reading.value, zone),
             unit=item.unit,
             read_at=reading.read_at,
             source=reading.source,
+            quality=reading.quality,
+            former=[
+                FormerView(
+                    value=item.to_text(each.value, zone),
+                    read_at=each.read_at,
+                    source=each.source,
+                    quality=each.quality,
+                )
+                for each in former
+            ],
         )
 
     def span_of(self, query: CurveQuery) -> tuple[datetime, datetime]:
@@ -153,17 +195,29 @@ class ReadingsHandler(CurveHandler):
 
     @requires(Permission.VIEW)
     async def get(self) -> None:
-        query = self.parse_query(CurveQuery)
+        query = self.parse_query(ReadingsQuery)
         start, end = self.span_of(query)
         meter = await self.parts.database.meters.get(query.meter)
-        readings = await self.parts.database.readings.curve(query.meter, query.item, start, end)
-        items = [self.reading_view(reading) for reading in readings]
+        store = self.parts.database.readings
+        readings = await store.curve(query.meter, query.item, start, end)
+        former = await store.former(query.meter, query.item, start, end)
+
+        def view(reading: Reading) -> ReadingView:
+            return self.reading_view(reading, former.get(reading.moment, ()))
+
+        if self.is_download:
+            await send_csv(self, rows_of(readings, view), COLUMNS)
+            return
+        if self.wants_json:
+            await send_json(self, rows_of(readings, view), len(readings))
+            return
+        skip = (query.page - 1) * query.size
+        items = [view(reading) for reading in readings[skip : skip + query.size]]
         zone = self.parts.config.site.zone_info
-        self.show_list(
+        self.show(
             "readings.html",
-            ReadingList(items=items, total=len(items)),
-            items,
-            COLUMNS,
+            ReadingList(items=items, total=len(readings)),
+            filter=query,
             meter=meter,
             item=ITEM_BY_CODE[query.item],
             first_day=local_day(start, zone),
@@ -203,3 +257,12 @@ class ConsumptionHandler(CurveHandler):
             for interval in consumption(readings, start, end, step, zone)
         ]
         return intervals, step
+
+
+def _former_of(reading: ReadingView) -> Text:
+    """Return the values that a reading replaced, with how good they were."""
+    named = [(each.value or "–", QUALITY_NAMES[each.quality]) for each in reading.former]
+    return Text(
+        ", ".join(f"{value} ({quality.en})" for value, quality in named),
+        "、".join(f"{value}（{quality.zh}）" for value, quality in named),
+    )

@@ -139,6 +139,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             cause_name=cause_name,
             kind_names=KIND_NAMES,
             source_names=readings.SOURCE_NAMES,
+            quality_names=readings.QUALITY_NAMES,
             decoded_names=frames.DECODED_NAMES,
             role_names=ROLE_NAMES,
             periods=task_views.PERIOD_NAMES,

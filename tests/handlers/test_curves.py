@@ -138,3 +138,40 @@ async def test_absent_values_and_clocks_are_told_as_they_are(office: Office, ann
         await ann.get(f"/readings?meter={METER}&item=voltage_b&from=2026-03-01&to=2026-03-01")
     )
     assert "absent" in page
+
+
+async def test_quality_and_what_was_replaced_stand_beside_the_value(
+    office: Office, ann: Visitor
+) -> None:
+    late = Reading(METER, "voltage_a", START, 2201, START, "gap", "late")
+    doubtful = late._replace(moment=START + timedelta(hours=1), quality="doubtful")
+    recorded = late._replace(value=2203, source="report", quality="recorded")
+    for each in (late, doubtful, recorded):
+        await office.database.readings.save([each])
+    query = f"readings?meter={METER}&item=voltage_a&from=2026-03-01&to=2026-03-01"
+    _status, found = await ann.json("GET", f"/api/{query}")
+    first, second = found["items"]
+    assert (first["value"], first["source"], first["quality"]) == ("220.3", "report", "recorded")
+    read_at = found["items"][0]["former"][0].pop("read_at")
+    assert datetime.fromisoformat(read_at) == START
+    assert first["former"] == [{"value": "220.1", "source": "gap", "quality": "late"}]
+    assert (second["quality"], second["former"]) == ("doubtful", [])
+    page = (await ann.get(f"/{query}")).body.decode()
+    assert "before: 220.1, read late, gap filling" in page
+    assert page.count(">doubtful</span>") == 1
+    assert "recorded by the device" in page
+    csv = (await ann.get(f"/{query}&format=csv")).body.decode().splitlines()
+    assert csv[1].endswith("report,recorded by the device,220.1 (read late)")
+    assert csv[2].endswith("gap filling,doubtful,")
+
+
+async def test_a_long_curve_has_pages_but_is_whole_as_json(office: Office, ann: Visitor) -> None:
+    await office.database.readings.save(register(*range(1000, 3500)))
+    query = f"readings?meter={METER}&item=energy_import_total&from=2026-03-01&to=2026-03-31"
+    _status, found = await ann.json("GET", f"/api/{query}")
+    assert len(found["items"]) == found["total"] == 2500
+    times = [item["time"] for item in found["items"]]
+    assert times == sorted(set(times))
+    page = words_of(await ann.get(f"/{query}&page=2"))
+    assert "401 to 800 of 2,500" in page
+    assert len((await ann.get(f"/{query}&format=csv")).body.decode().splitlines()) == 2501

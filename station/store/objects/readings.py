@@ -5,6 +5,7 @@ coverage: what it finds missing is missing until it has written it, or it is run
 always exactly what the sheets hold.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -39,6 +40,7 @@ from station.units import local_day
 __all__ = ["GRID_MIN", "Quality", "Reading", "Readings", "SheetKey", "Source"]
 
 SHEETS_PER_WRITE = 500  # One transaction: some 1.5 MB when full, well below a small cache.
+SHEETS_PER_STEP = 100  # Made into readings in some 10 ms.
 KEYS_PER_QUERY = 5_000  # About 250 kB of keys in one command.
 METERS_PER_QUERY = 250  # Whose latest readings of ten items are made in some 5 ms.
 MONTHS_PER_QUERY = 500  # With one item some 350 kB, whose decoding holds up the loop for 5 ms.
@@ -119,9 +121,11 @@ class Readings:
         curves: dict[str, list[Reading]] = {item: [] for item in items}
         first_day, last_day = local_day(start, self._zone), local_day(end, self._zone)
         found = await self._find_sheets([meter], items, first_day, last_day)
-        for key, sheet in sorted(found, key=lambda each: each[0]):
+        for number, (key, sheet) in enumerate(sorted(found, key=lambda each: each[0])):
             readings = readings_of(key, sheet, self._zone)
             curves[key[1]] += (each for each in readings if start <= each.moment < end)
+            if number % SHEETS_PER_STEP == SHEETS_PER_STEP - 1:
+                await asyncio.sleep(0)  # The links may go on.
         return curves
 
     async def former(
