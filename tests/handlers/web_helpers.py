@@ -97,7 +97,7 @@ async def open_office(
         trace = Trace(feed, real.frames)
         trace.start()
         stops.push_async_callback(trace.stop)
-        front = FrontServer(config.frontend, registry, trace)
+        front = FrontServer(config.frontend, registry, trace, guard=guard)
         await front.start()
         stops.push_async_callback(front.stop)
         channels = Channels(registry, trace)

@@ -236,7 +236,7 @@ async def test_only_so_many_records_are_kept(database: Database) -> None:
 
 
 async def test_records_wait_for_the_database(mongo: EmbeddedMongo, zone) -> None:
-    database = await Database.connect(await mongo.start(), "test", zone=zone, timeout_s=0.5)
+    database = await Database.connect(await mongo.start(), "test", zone=zone, timeout_s=1.5)
     records = [record(n) for n in range(100)]
     assert mongo.pid is not None
     kill(mongo.pid)
