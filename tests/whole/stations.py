@@ -136,5 +136,5 @@ class StationProcess:
 
     def link_state(self, address: str) -> str | None:
         """Return a link's state, or None if it was never seen."""
-        links = self.call("/api/links?limit=100")["items"]
+        links = self.call("/api/links?size=1000")["items"]
         return next((link["state"] for link in links if link["address"] == address), None)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from stations import StationProcess, until
 from terminal_peers import beating, knock, send_noise
-from test_crash import ITEMS, ZONE, expected, stored
+from test_crash import ITEMS, ZONE, Point, expected, stored
 
 from station.simulator.site import Site, load
 from station.units import local_day, utc_now
@@ -87,16 +87,17 @@ class Collection:
         # The newest moment of the grid may be read live; older ones are the meters' own record.
         self.wanted = expected(site, self.first, utc_now() - timedelta(minutes=15))
 
-    def count(self) -> int:
-        return len(stored(self.station, self.site, self.first))
+    def found(self) -> dict[Point, tuple[str | None, str]]:
+        """Return what is stored; fail if a point is there twice."""
+        return stored(self.station, self.site, self.first)
 
     def until_under_way(self) -> None:
-        until(lambda: self.count() > 50, "collection is under way")
+        until(lambda: len(self.found()) > 50, "collection is under way")
 
     def missing(self) -> dict[str, int]:
         """Return how many points of each meter are not there; of all when nobody can be asked."""
         try:
-            found = stored(self.station, self.site, self.first)
+            found = self.found()
         except OSError:
             found = {}
         return dict(Counter(meter for meter, *_ in self.wanted.keys() - found.keys()))
@@ -104,7 +105,7 @@ class Collection:
     def until_whole(self) -> None:
         """Return once every point is there; fail if one is there twice or is another value."""
         until(lambda: not self.missing(), f"all points are there, {self.missing()} are not", 50)
-        found = stored(self.station, self.site, self.first)
+        found = self.found()
         wrong = {
             point: (found[point][0], value)
             for point, value in self.wanted.items()
@@ -133,7 +134,7 @@ def collect(station: StationProcess, *texts: str) -> Collection:
 def states(station: StationProcess) -> dict[str, str]:
     """Return the state of every link."""
     return {
-        link["address"]: link["state"] for link in station.call("/api/links?limit=1000")["items"]
+        link["address"]: link["state"] for link in station.call("/api/links?size=1000")["items"]
     }
 
 
