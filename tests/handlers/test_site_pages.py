@@ -165,6 +165,8 @@ async def test_readings_are_listed_with_times_and_source(site: Office) -> None:
             "unit": "kWh",
             "read_at": value["read_at"],
             "source": "read_now",
+            "quality": "live",
+            "former": [],
         }
     ]
     page = await ann.get(f"/readings?meter={METER}&item=energy_import_total")
