@@ -56,12 +56,15 @@ def driver_on(
     kept = memory or NoMemory()
     refusals = Refusals(kept, ADDRESS, ZONE)
     bus = Bus698(server, NOW)
-    asker = DirectAsker(Talk698(bus, ADDRESS, ADDRESS, priority=Priority.TASK, memory=kept))
+    talk = Talk698(bus, ADDRESS, ADDRESS, priority=Priority.TASK, memory=kept)
+    asker = DirectAsker(talk, METER.line)
     if terminal is None:
         return Dlt698Driver(asker, METER, zone=ZONE, refusals=refusals)
     terminal.meters[ADDRESS] = server
     talk = Talk698(Bus698(terminal, NOW), "0102", ADDRESS, priority=Priority.TASK, memory=kept)
-    return Dlt698Driver(ProxyAsker(talk, asker, refusals), METER, zone=ZONE, refusals=refusals)
+    return Dlt698Driver(
+        ProxyAsker(talk, asker, refusals, METER.line), METER, zone=ZONE, refusals=refusals
+    )
 
 
 def live(*codes: str) -> list[Want]:

@@ -83,12 +83,12 @@ def driver_for(
         )
     refusals = Refusals(kept, meter.address, zone)
     asker: Asker = DirectAsker(
-        Talk698(bus, meter.address, meter.address, priority=priority, memory=kept)
+        Talk698(bus, meter.address, meter.address, priority=priority, memory=kept), meter.line
     )
     if terminal is not None and terminal.collects and terminal.protocol == DLT698:
         port = registry.terminal(terminal.address)
         talk = Talk698(port, terminal.address, meter.address, priority=priority, memory=kept)
-        asker = ProxyAsker(talk, asker, refusals)
+        asker = ProxyAsker(talk, asker, refusals, meter.line)
     return _WaysDriver(ways | Dlt698Driver(asker, meter, zone=zone, refusals=refusals).ways)
 
 

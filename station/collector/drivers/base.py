@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from station.collector.outcome import Cause, Missed, Outcome
 from station.collector.plan import Want, Way
+from station.protocols.line import LineSettings
 from station.store.objects.meters import Meter
 from station.store.objects.readings import Quality
 from station.units import local_day, utc_now
@@ -23,6 +24,7 @@ CLOCK_TOLERANCE = timedelta(
     minutes=15
 )  # A record further ahead than this comes from no good clock.
 ANSWER_TIMEOUT_S = 5.0  # A 200-byte answer takes 1 s at 2400 bit/s; a terminal adds its own time.
+BITS_PER_BYTE = 11  # Start, eight of data, parity, stop.
 ATTEMPTS_MAX = 2  # A broken answer is asked for once more; silence waits for the next round.
 
 # They say that a device lacks the data. A meter that is silent is left for the round; where no
@@ -137,6 +139,11 @@ _under_way: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictio
 def conversation(bus: str, address: str) -> asyncio.Lock:
     """Return the lock under which one meter is asked and heard out."""
     return _under_way.setdefault((bus, address), asyncio.Lock())
+
+
+def transfer_s(line: str, size: int) -> float:
+    """Return how long so many bytes take on a meter's line, such as "2400 8E1"."""
+    return size * BITS_PER_BYTE / LineSettings.parse(line).speed
 
 
 def quality_of_live(want: Want, read_at: datetime) -> Quality:

@@ -146,7 +146,7 @@ class _Profile:
         request = profile.request(
             talk.meter.address, start=local, count=count, data_class=self._data_class
         )
-        data, read_at = await talk.converse(request)
+        data, read_at = await talk.converse(request, is_long=True)
         try:
             records = profile.decode(data)
         except ValueError as error:

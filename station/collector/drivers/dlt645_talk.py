@@ -5,7 +5,13 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from station.collector.drivers.base import ATTEMPTS_MAX, Memory, Refusals, conversation
+from station.collector.drivers.base import (
+    ATTEMPTS_MAX,
+    Memory,
+    Refusals,
+    conversation,
+    transfer_s,
+)
 from station.collector.items import Item
 from station.collector.outcome import Cause, Got, Missed, Outcome
 from station.collector.plan import Want
@@ -17,6 +23,8 @@ from station.protocols.dlt645.formats import Value
 from station.protocols.dlt645.items import ItemValue
 from station.store.objects.meters import Meter
 from station.store.objects.readings import Quality
+
+LONG_ANSWER_SIZE = 216  # 200 bytes of data in a frame (digest section 1.3), with its preamble.
 
 
 class Heard(NamedTuple):
@@ -48,19 +56,20 @@ class Talk645:
         """Read a data item. Raises as `converse`."""
         return await self.converse(requests.read(self.version, self.meter.address, data_id))
 
-    async def converse(self, request: Frame) -> Heard:
-        """Ask, and hear the answer out.
+    async def converse(self, request: Frame, *, is_long: bool = False) -> Heard:
+        """Ask, and hear the answer out; one that is known to be long has more time.
 
         Raises Refused with the meter's words, and what `Bus.exchange` raises.
         """
         async with conversation(self._bus.name, self.meter.address):
-            reply = await self._exchange(request)
+            reply = await self._exchange(request, is_long=is_long)
             if reply.frame.is_error:
                 raise self._refusal(request, reply.frame)
             answer = LongAnswer(request)
             following = answer.add(reply.frame)
             while following is not None:
-                following = answer.add((await self._exchange(following)).frame)
+                reply_to = await self._exchange(following, is_long=True)
+                following = answer.add(reply_to.frame)
             return Heard(answer.data, reply.at)
 
     def _refusal(self, request: Frame, reply: Frame) -> Refused:
@@ -68,22 +77,22 @@ class Talk645:
         text = f"meter {self.meter.address}: {asked_text(request)} refused: {', '.join(words)}"
         return NoSuchData(text) if reply.data[:1] == _NO_REQUESTED_DATA else Refused(text)
 
-    async def _exchange(self, request: Frame) -> Answer[Frame]:
+    async def _exchange(self, request: Frame, *, is_long: bool) -> Answer[Frame]:
         for _ in range(ATTEMPTS_MAX - 1):
             try:
-                return await self._once(request)
+                return await self._once(request, is_long=is_long)
             except BadAnswer:
                 continue
-        return await self._once(request)
+        return await self._once(request, is_long=is_long)
 
-    async def _once(self, request: Frame) -> Answer[Frame]:
-        address = self.meter.address
+    async def _once(self, request: Frame, *, is_long: bool) -> Answer[Frame]:
+        timeout_s = self._memory.answer_timeout_s(self.meter.address)
+        if is_long:  # What was learned from short answers is too short for this one.
+            timeout_s += transfer_s(self.meter.line, LONG_ANSWER_SIZE)
         answer = await self._bus.exchange(
-            Inquiry645(request),
-            priority=self._priority,
-            timeout_s=self._memory.answer_timeout_s(address),
+            Inquiry645(request), priority=self._priority, timeout_s=timeout_s
         )
-        self._memory.note_wait(address, answer.waited_s)
+        self._memory.note_wait(self.meter.address, answer.waited_s)
         return answer
 
     # From what was decoded to what is stored.

@@ -11,7 +11,13 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from station.collector.drivers.base import ATTEMPTS_MAX, Memory, Refusals, conversation
+from station.collector.drivers.base import (
+    ATTEMPTS_MAX,
+    Memory,
+    Refusals,
+    conversation,
+    transfer_s,
+)
 from station.errors import BadAnswer, MeterTimeout, Refused
 from station.frontend.inquiries import Inquiry698
 from station.frontend.link import Answer, Bus, FrameT, Inquiry, Priority
@@ -33,6 +39,7 @@ from station.protocols.faults import FrameError
 
 CLIENT = 0  # CA: not specified, as in our answer to a login (digest, section 1.2).
 PROXY_MARGIN_S = 10.0  # For the way to a terminal and back (digest, section 11).
+RECORDS_SIZE = 512  # Of an answer with records, as `dlt698_records` asks for them.
 TIMED_OUT = Dar(33)
 
 # What an association is asked for (digest, section 6).
@@ -224,8 +231,10 @@ class ForwardingBus:
 class DirectAsker:
     """Asks a meter on a bus, or one that is the link itself."""
 
-    def __init__(self, talk: Talk698) -> None:
+    def __init__(self, talk: Talk698, line: str) -> None:
+        """`line` is the settings of the meter's line, on which records take their time."""
         self._talk = talk
+        self._records_s = transfer_s(line, RECORDS_SIZE)
 
     async def objects(self, oads: Sequence[Oad]) -> Objects:
         """Read objects of the meter, in one question."""
@@ -247,7 +256,10 @@ class DirectAsker:
 
     async def records(self, query: RecordQuery) -> Records:
         """Read records of the meter."""
-        answer, read_at = await self._talk.ask_long(lambda piid: get.GetRequestRecord(piid, query))
+        answer, read_at = await self._talk.ask_long(
+            lambda piid: get.GetRequestRecord(piid, query),
+            timeout_s=self._talk.timeout_s + self._records_s,
+        )
         if isinstance(answer, get.GetResponseRecord):
             return Records((answer.result,), read_at)
         if isinstance(answer, list):
@@ -258,8 +270,9 @@ class DirectAsker:
 class ProxyAsker:
     """Has a terminal ask a meter of its archive; a terminal that will not is passed by."""
 
-    def __init__(self, terminal: Talk698, direct: Asker, refusals: Refusals) -> None:
-        """`terminal` is the conversation with the terminal about the meter."""
+    def __init__(self, terminal: Talk698, direct: Asker, refusals: Refusals, line: str) -> None:
+        """`terminal` is the conversation with the terminal about the meter on such a line."""
+        self._records_s = transfer_s(line, RECORDS_SIZE)
         self._terminal = terminal
         self._direct = direct
         self._refusals = refusals
@@ -290,7 +303,7 @@ class ProxyAsker:
         """Read records of the meter."""
         if _PROXY_RECORDS in self._refusals:
             return await self._direct.records(query)
-        total_s = math.ceil(self._terminal.timeout_s)
+        total_s = math.ceil(self._terminal.timeout_s + self._records_s)
         try:
             answer, read_at = await self._terminal.ask(
                 lambda piid: proxy.ProxyRequestGetRecord(piid, total_s, self._meter, query),
