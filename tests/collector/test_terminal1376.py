@@ -1,8 +1,10 @@
 """Class 1 and class 2 data of a terminal of a few points: what is asked and made of the answers."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -289,3 +291,41 @@ async def test_an_item_that_no_terminal_keeps_is_no_record() -> None:
     (one,) = (await read(port, [(METERS[0], wants("frequency"))])).values()
     assert cause(one) is Cause.NO_RECORD
     assert port.asked == []
+
+
+# Frames of others.
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "qgdw1376_1.json"
+
+
+class RealPort(Port):
+    """Answers with one real frame, whatever it is asked."""
+
+    def __init__(self, vector: str) -> None:
+        super().__init__({})
+        entries = json.loads(VECTORS.read_text(encoding="utf-8"))["entries"]
+        (raw,) = (one["frame_hex"] for one in entries if one["id"] == vector)
+        self.frame = Frame.from_bytes(bytes.fromhex(raw))
+
+    async def ask(self, _afn: int, units: Sequence[DataUnit], **_: Any) -> TerminalAnswer:
+        self.asked.append([(unit.pn, unit.fn) for unit in units])
+        return TerminalAnswer((self.frame,), NOW, 1)
+
+
+async def test_a_real_answer_of_class_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = from_local(datetime(2010, 8, 1, 14, 30), ZONE)  # noqa: DTZ001  A terminal's clock has no zone.
+    monkeypatch.setattr(terminal1376, "utc_now", lambda: at)
+    codes = ("power_total", "power_factor_total", "voltage_b", "current_a", "reactive_power_total")
+    port = RealPort("V-017")
+    found = await read(port, [(METERS[4], wants(*codes, at=at))])
+    assert [got(one)[0] for one in found.values()] == [11173, 999, 2200, 1700, 100]
+
+
+async def test_a_real_answer_of_twenty_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = from_local(datetime(2015, 4, 16, 12, 45), ZONE)  # noqa: DTZ001  As above.
+    monkeypatch.setattr(terminal1376, "utc_now", lambda: at + timedelta(days=1))
+    codes = ("voltage_a", "current_a", "voltage_b", "power_total")
+    port = RealPort("V-051")
+    outcomes = list((await read(port, [(METERS[1], wants(*codes, at=at))])).values())
+    assert [got(one) for one in outcomes[:2]] == [(2200, "recorded"), (1500, "recorded")]
+    assert [cause(one) for one in outcomes[2:]] == [Cause.NO_RECORD] * 2  # EEH.
