@@ -1,4 +1,7 @@
-"""A simulated terminal of Q/GDW 1376.1: forwards frames to its meters, and denies all else."""
+"""A simulated terminal of Q/GDW 1376.1: forwards frames to its meters.
+
+If the site says that it collects, it also answers from what it has; all else it denies.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,6 +14,7 @@ from station.protocols.qgdw1376.parser import Parser
 from station.simulator.dialler import Call, Dialler, Done
 from station.simulator.line import Line
 from station.simulator.site import Language, TerminalSite
+from station.simulator.stored import Stored
 from station.units import utc_now
 
 FRAME_TIMEOUT_AT = IDENTIFICATION_SIZE + 2  # Behind the port and the line control.
@@ -33,6 +37,7 @@ class Terminal1376(Dialler):
         self._zone = zone
         self._address = Address.from_text(site.address)
         self._lines = {line.port: Line(line, zone, self.random, seed=seed) for line in site.lines}
+        self._stored = Stored(site, zone, seed=seed) if site.collects else None
         self._parser = Parser()
         self._sequence = 0
 
@@ -64,10 +69,14 @@ class Terminal1376(Dialler):
     def work(self, call: Call, request: Frame, done: Done) -> None:
         inner = forward.inner_bytes(request)
         if inner is None:
-            call.answer(forward.deny(request).to_bytes())
-            done()
+            call.later(self.delay_s(), self._answer_itself, call, request, done)
         else:
             call.later(self.delay_s(), self._ask_line, call, request, inner, done)
+
+    def _answer_itself(self, call: Call, request: Frame, done: Done) -> None:
+        answer = None if self._stored is None else self._stored.answer(request, utc_now())
+        call.answer((answer or forward.deny(request)).to_bytes())
+        done()
 
     def _ask_line(self, call: Call, request: Frame, inner: bytes, done: Done) -> None:
         line = self._lines.get(forward.forwarded_port(request) or 0)
