@@ -239,9 +239,10 @@ def _read_rows(command: Command, parts: Parts, language: Language) -> list[Resul
 async def _frames_of(
     command: Command, step: Step, parts: Parts, language: Language
 ) -> list[FrameView]:
-    """Return the frames that crossed the link for this meter during a step, oldest first.
+    """Return the frames of a step's exchange, oldest first.
 
-    The answers of a terminal name no meter, but bear the number of the exchange.
+    An exchange that gave no answer is known by its time alone; then they are the frames to and from
+    the meter that belong to no other step. Answers of a terminal name no meter, but the exchange.
     """
     if step.began_at is None:
         return []
@@ -251,11 +252,13 @@ async def _frames_of(
     )
     recent = parts.trace.recent(command.link, FRAMES_PER_STEP_MAX)
     records = {each.id: each for each in (*recent, *stored) if since <= each.at < until}
-    exchanges = {
-        each.exchange for each in records.values() if each.meter == command.meter and each.exchange
-    }
+    exchanges = {step.exchange}
+    if step.exchange is None:
+        others = {other.exchange for other in command.history}
+        mine = {each.exchange for each in records.values() if each.meter == command.meter}
+        exchanges = mine - others
     return [
         frame_view(each, language, decoded=False)
         for each in sorted(records.values(), key=lambda each: each.at)
-        if each.exchange in exchanges or each.meter == command.meter
+        if each.exchange is not None and each.exchange in exchanges
     ]
