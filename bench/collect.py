@@ -23,6 +23,7 @@ import json
 import os
 import random
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -33,7 +34,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -118,10 +119,14 @@ class Bench:
         self.url = self.token = ""
 
     def run(self) -> dict[str, Any]:
-        with self._database() as uri, self._station(uri) as (pid, front):
-            with process([__file__, *sys.argv[1:], "--simulate", str(front)], self.folder / "sim"):
-                self._until(self._all_online, "all terminals online")
-                return self._measure(pid)
+        simulator = [__file__, *sys.argv[1:], "--simulate"]
+        with (
+            self._database() as uri,
+            self._station(uri) as (pid, front),
+            process([*simulator, str(front)], self.folder / "simulator.log"),
+        ):
+            self._until(self._all_online, "all terminals online")
+            return self._measure(pid)
 
     def _measure(self, pid: int) -> dict[str, Any]:
         task = {"name": "Energy", "items": ITEMS, "period_min": 1440}
@@ -292,7 +297,7 @@ class Bench:
         counts: dict[str, int] = {}
         while True:
             page = self.call(f"/api/links?limit=100&skip={len(counts)}")["items"]
-            counts |= {link["address"]: link.get("timeouts", 0) for link in page}
+            counts |= {link["address"]: link["quality"]["timeouts"] for link in page}
             if len(page) < 100:
                 return counts
 
@@ -341,8 +346,6 @@ def document(thing: Terminal | Meter) -> dict[str, Any]:
 
 
 def seconds_of(run: dict[str, Any]) -> float:
-    from datetime import datetime
-
     begin, end = (datetime.fromisoformat(run[key]) for key in ("started_at", "ended_at"))
     return (end - begin).total_seconds()
 
@@ -365,8 +368,6 @@ def percentile(values: list[float]) -> float:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

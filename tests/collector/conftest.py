@@ -48,6 +48,8 @@ class Collecting:
     feed: Feed
     memory: Memory
     budget: Budget
+    runner: Runner
+    keeper: Keeper
     announced: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     running: list["asyncio.Task[None]"] = field(default_factory=list)
 
@@ -130,6 +132,8 @@ async def collecting(database: Database, zone: ZoneInfo) -> AsyncIterator[Collec
         feed,
         memory,
         Budget(database.tasks, planner, runner, memory, zone),
+        runner,
+        keeper,
     )
     with feed.listening(lambda topic, message: made.announced.append((topic, message))):
         yield made
