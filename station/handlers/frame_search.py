@@ -45,7 +45,6 @@ class Wanted:
     direction: Literal["in", "out"] | None = None
     since: datetime | None = None
     until: datetime | None = None
-    protocol: str | None = None
     functions: tuple[str, ...] = ()
 
     def fits(self, record: FrameRecord) -> bool:
@@ -54,7 +53,6 @@ class Wanted:
             (self.link, record.link),
             (self.meter, record.meter),
             (self.direction, record.direction),
-            (self.protocol, record.protocol),
         )
         return (
             all(value is None or value == own for value, own in exact)
@@ -69,9 +67,7 @@ class Wanted:
             functions = tuple(key for key in self.functions if key in functions)
         if not functions:
             return None
-        return Wanted(
-            self.link, self.meter, self.direction, self.since, until, self.protocol, functions
-        )
+        return Wanted(self.link, self.meter, self.direction, self.since, until, functions)
 
     def query(self) -> dict[str, Any]:
         """Return the arguments of the store's verbs."""
@@ -81,7 +77,6 @@ class Wanted:
             "direction": self.direction,
             "since": self.since,
             "until": self.until,
-            "protocol": self.protocol,
             "functions": self.functions,
         }
 

@@ -46,7 +46,6 @@ class FramesQuery(ListQuery):
     direction: Literal["in", "out"] | None = None
     since: datetime | None = None
     until: datetime | None = None
-    protocol: str | None = Field(None, max_length=16)
     function: str | None = Field(None, max_length=32)
 
 
@@ -190,7 +189,6 @@ class FramesHandler(Handler):
             direction=query.direction,
             since=self._moment(query.since),
             until=self._moment(query.until),
-            protocol=query.protocol,
             functions=() if query.function is None else keys_of_function(query.function),
         )
         skip, limit = self.span(query)

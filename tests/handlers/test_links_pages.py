@@ -156,7 +156,6 @@ async def test_frames_are_found_by_function_time_and_text(office: Office) -> Non
         ("function=qgdw1376+02", "LBL"),
         ("function=dlt645+11", "R"),
         ("function=dlt645+91", ""),
-        ("protocol=dlt645", "R"),
         ("text=heartbeat", "B"),
         ("text=read+data", "R"),
         ("text=%E8%AF%BB%E6%95%B0%E6%8D%AE", "R"),

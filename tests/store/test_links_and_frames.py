@@ -213,7 +213,7 @@ async def test_exchange_of_a_terminals_own_data(database: Database) -> None:
     assert await database.frames.exchange_of("000000000999", NOW + SECOND) == []
 
 
-async def test_records_are_found_by_function_and_protocol(database: Database) -> None:
+async def test_records_are_found_by_function(database: Database) -> None:
     forwarded = record(0, protocol="qgdw1376", functions=("qgdw1376 10", "dlt645 91"))
     alone = record(1, protocol="dlt645", functions=("dlt645 91",))
     login = record(2, protocol="qgdw1376", functions=("qgdw1376 02",))
@@ -221,8 +221,8 @@ async def test_records_are_found_by_function_and_protocol(database: Database) ->
     await frames.save_many([forwarded, alone, login])
     assert await frames.list(functions=("dlt645 91",)) == ([alone, forwarded], 2)
     assert await frames.list(functions=("dlt645 91", "qgdw1376 10")) == ([alone, forwarded], 2)
-    assert await frames.list(functions=("dlt645 91",), protocol="qgdw1376") == ([forwarded], 1)
-    assert await frames.newest(protocol="qgdw1376", limit=1) == [login]
+    assert await frames.list("workshop", functions=("dlt645 91",)) == ([], 0)
+    assert await frames.newest(functions=("qgdw1376 02", "dlt645 91"), limit=1) == [login]
     assert await frames.newest(until=NOW + SECOND) == [forwarded]
 
 

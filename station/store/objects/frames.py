@@ -63,14 +63,13 @@ class Frames(Objects[FrameRecord]):
         skip: int = 0,
         limit: int = 100,
         *,
-        protocol: str | None = None,
         functions: Sequence[str] = (),
     ) -> Page[FrameRecord]:
         """Return a page of records, newest first; `until` is not included; total is bounded.
 
         `functions` are keys, of which a record has at least one.
         """
-        query = _query(link, meter, since, until, direction, protocol, functions)
+        query = _query(link, meter, since, until, direction, functions)
         found = await self._newest(query, skip, limit)
         return found, await self._collection.count(query, limit=TOTAL_MAX)
 
@@ -84,11 +83,10 @@ class Frames(Objects[FrameRecord]):
         skip: int = 0,
         limit: int = 100,
         *,
-        protocol: str | None = None,
         functions: Sequence[str] = (),
     ) -> Many[FrameRecord]:
         """Return records as `list` does, without saying how many there are: to look through."""
-        query = _query(link, meter, since, until, direction, protocol, functions)
+        query = _query(link, meter, since, until, direction, functions)
         return await self._newest(query, skip, limit)
 
     async def exchange_of(self, meter: str, read_at: datetime) -> Many[FrameRecord]:
@@ -139,10 +137,9 @@ def _query(
     since: datetime | None,
     until: datetime | None,
     direction: str | None,
-    protocol: str | None,
     functions: Sequence[str],
 ) -> Document:
-    wanted = {"link": link, "meter": meter, "direction": direction, "protocol": protocol}
+    wanted = {"link": link, "meter": meter, "direction": direction}
     query: Document = {name: value for name, value in wanted.items() if value is not None}
     moments = {"$gte": since, "$lt": until}
     moments = {operator: moment for operator, moment in moments.items() if moment is not None}
