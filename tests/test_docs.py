@@ -35,14 +35,23 @@ from whole.stations import StationProcess, free_port, until
 
 from station import config, demo
 from station.__main__ import _parser as command_line
-from station.collector import plan
+from station.collector import memory, plan
 from station.collector.archive import BACKFILL_DAYS_MAX
 from station.collector.items import ITEMS
 from station.collector.outcome import CAUSE_NAMES, Cause
 from station.collector.run import ROUND_PAUSES_S
 from station.config import Config
-from station.frontend import server, trace
-from station.handlers import base, download, frames, item_groups, people, readings
+from station.frontend import guard, server, trace
+from station.handlers import (
+    base,
+    command_views,
+    download,
+    frame_search,
+    frames,
+    item_groups,
+    people,
+    readings,
+)
 from station.handlers.identity import STATUSES, permission_of
 from station.handlers.language import LOCALE_DIRECTORY, Language
 from station.handlers.people import ROLES
@@ -50,6 +59,7 @@ from station.handlers.routes import FORMS, routes
 from station.handlers.runs import KIND_NAMES
 from station.simulator.site import DEMO_SITE
 from station.store import embedded
+from station.store.objects import link_events
 from station.store.objects.meters import Meter
 from station.store.objects.runs import FAILURES_MAX
 from station.units import UTC
@@ -122,6 +132,7 @@ def chinese_words() -> dict[str, set[str]]:
                 words.setdefault(message.id, set()).add(str(message.string))
     texts: list[Text] = [item.name for item in ITEMS]
     texts += [*CAUSE_NAMES.values(), *KIND_NAMES.values(), *readings.SOURCE_NAMES.values()]
+    texts += [*readings.QUALITY_NAMES.values(), *command_views.STATE_NAMES.values()]
     texts += [group.name for group in item_groups.GROUPS] + [task[0] for task in demo.TASKS]
     for terminal in DEMO_SITE.terminals:
         texts += [terminal.name, *(meter.name for line in terminal.lines for meter in line.meters)]
@@ -265,7 +276,11 @@ def test_the_table_of_the_simulated_site(language: str) -> None:
         ("technician", round(ROUND_PAUSES_S[1])),
         ("technician", round(ROUND_PAUSES_S[2])),
         ("technician", BACKFILL_DAYS_MAX),
-        ("technician", frames.SEARCHED_MAX),
+        ("technician", frame_search.WORDED_MAX),
+        ("technician", frame_search.HEX_SEARCHED_MAX),
+        ("technician", link_events.KEPT_DAYS),
+        ("technician", guard.FLAPS_MAX),
+        ("technician", memory.DEAD_AFTER),
         ("administrator", server.LOW_DESCRIPTORS + server.SPARE_DESCRIPTORS),
         ("administrator", trace.UNSAVED_MAX),
         ("administrator", embedded.PORTS[0]),

@@ -43,7 +43,10 @@ PAGES = {
     "command-form": f"/meters/{METER}/commands/new",
 }
 
-TAKEN = {("links", "en"), ("meter", "en"), ("task-form", "en"), ("frames", "en")}  # As it grows.
+# Of these the documents show a picture; the English one of some is taken as the site grows.
+SHOWN = {"overview", "links", "frames", "buses", "task-form", "runs", "completeness", "failures",
+         "commands", "meter"}  # fmt: skip
+TAKEN = {("links", "en"), ("meter", "en"), ("task-form", "en"), ("frames", "en")}
 ON_PHONE = ("overview", "meter", "tasks", "buses", "failures")
 
 FRAME = "FE FE FE FE 68 61 01 00 00 00 00 68 91 08 33 33 34 33 59 33 33 33 8A 16"  # V-003: 0.26 kWh
@@ -188,6 +191,7 @@ def test_first_light(
     page.check("input[name=rhythm][value=period]")
     expect(plan.locator(".moments li").first).not_to_contain_text("08:00")
     page.fill("input[name=backfill_days]", "1")
+    page.evaluate("window.scrollTo(0, 0)")
     shoot(page, "task-form-en")
     page.click("form.task-form button.btn-primary")
     expect(page.locator("h1")).to_contain_text("Load curve")
@@ -207,7 +211,7 @@ def test_first_light(
     expect(results).to_contain_text("kWh", timeout=20_000)
     expect(results).to_contain_text("Forward active energy, total")
     expect(results).to_contain_text("68 ")
-    row = page.locator(".latest tr", has_text="Frequency")
+    row = page.locator(".latest tr:not(.group-row)", has_text="Frequency")
     expect(row).to_contain_text("read now", timeout=10_000)
     page.evaluate("window.scrollTo(0, 0)")
     shoot(page, "meter-en")
@@ -232,7 +236,7 @@ def test_first_light(
         for opened, code in ((page, "en"), (chinese, "zh")):
             go(opened, path)
             expect(opened.locator("h1")).to_be_visible()
-            if (name, code) not in TAKEN:
+            if name in SHOWN and (name, code) not in TAKEN:
                 shoot(opened, f"{name}-{code}")
         for opened, code in ((phone, "en"), (small, "zh")):
             go(opened, path)
@@ -254,8 +258,7 @@ def test_the_form_of_a_terminal_asks_what_its_protocol_needs(
     page.fill("input[name=address]", "dtu-mill")
     page.fill("#field-registration", "13800001111")
     page.fill("#field-heartbeat", "ping")
-    shoot(page, "terminal-form-en")
     page.click("form.form-card button.btn-primary")
     expect(page.locator("body")).to_contain_text("31 33 38 30 30 30 30 31 31 31 31")
     terminal = station.call("/api/terminals/dtu-mill")
-    assert (terminal["protocol"], terminal["heartbeat"]) == ("dtu", b"ping".hex())
+    assert (terminal["protocol"], terminal["heartbeat"]) == ("dtu", b"ping".hex().upper())
