@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from station.collector.drivers import driver_for
+from station.collector.drivers import driver_for, stored_driver_for
 from station.collector.items import DLT698, ITEM_BY_CODE
 from station.collector.outcome import Got
 from station.collector.plan import Want, Way
@@ -144,3 +144,44 @@ async def test_what_is_shown_now(reading: Reading) -> None:
         assert set(found) == set(codes), meter
         assert abs(found["clock"] - utc_now().timestamp()) < 5
         assert 2000 < found["voltage_a"] < 2500
+
+
+async def test_a_terminal_stores_curves_and_freezes(reading: Reading) -> None:
+    moments = quarters(reading.zone)
+    truth = await reading.values("990000000103", INSTANTS, moments, Way.PROFILE)
+    assert await reading.values("990000000101", INSTANTS, moments, Way.TERMINAL) == truth
+    moments = midnights(reading.zone)
+    truth = await reading.values("990000000103", ENERGIES, moments, Way.FREEZE)
+    assert await reading.values("990000000101", ENERGIES, moments, Way.TERMINAL) == truth
+
+
+async def test_a_terminal_tells_what_it_last_read(reading: Reading) -> None:
+    now = utc_now() - timedelta(seconds=1)
+    quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+    found = await reading.values("990000000101", INSTANTS, [now], Way.TERMINAL)
+    truth = await reading.values("990000000103", INSTANTS, [quarter], Way.PROFILE)
+    assert [one[0] for one in found.values()] == [one[0] for one in truth.values()]
+    quality = "live" if now - quarter <= timedelta(minutes=5) else "late"
+    assert {one[1] for one in found.values()} == {quality}
+
+
+async def test_a_terminal_is_asked_for_many_meters_at_once(reading: Reading) -> None:
+    moments = midnights(reading.zone)
+    truth = await reading.values("990000000103", ENERGIES, moments, Way.FREEZE)
+    registry, trace = reading.collecting.registry, reading.collecting.trace
+    driver = stored_driver_for(
+        reading.ends[COLLECTING], registry, priority=Priority.TASK, zone=reading.zone
+    )
+    assert driver is not None
+    meters = [reading.meters[address] for address in ("990000000101", "990000000102")]
+    wants = [Want(ITEM_BY_CODE[code], at, (Way.TERMINAL,)) for at in moments for code in ENERGIES]
+    before = sum(record.direction == "out" for record in trace.recent(COLLECTING))
+    outcomes = [
+        one async for some in driver.read([(meter, wants) for meter in meters]) for one in some
+    ]
+    after = sum(record.direction == "out" for record in trace.recent(COLLECTING))
+    assert len(outcomes) == 2 * len(wants)
+    for _, one in outcomes:
+        assert isinstance(one, Got)
+        assert (one.value, one.quality) == truth[one.want.item.code, one.want.moment]
+    assert after - before == 1
