@@ -119,7 +119,11 @@ class _Question(Sequenced, Generic[FrameT]):
         if inner is None:
             raise BadAnswer(f"{self._failure()}: it answered another function")
         answer: FrameT | Piece | StationError | None
-        answer = answer_among(self._inquiry, inner)
+        answer = answer_among(
+            self._inquiry,
+            inner,
+            lambda report: self._terminal.link.report("dlt645", report, at, self.exchange),
+        )
         if answer is None:
             raise MeterTimeout(self._timeout_text(waited_s))
         if isinstance(answer, StationError):

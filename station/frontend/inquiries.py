@@ -4,6 +4,7 @@ Which frame is the answer is the protocol's own word. What else comes instead is
 an echo of the question, another meter's frame, bytes that a checksum proves wrong.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
@@ -17,10 +18,12 @@ from station.protocols.dlt698 import frame as dlt698
 from station.protocols.dlt698 import requests as requests698
 from station.protocols.dlt698 import segments
 from station.protocols.dlt698.apdu import service_of
+from station.protocols.faults import FrameError
 from station.protocols.noise import Noise
 
 PREAMBLE_698 = bytes((dlt698.PREAMBLE,)) * 4  # Wakes a sleeping receiver, as in DL/T 645.
 
+_PREAMBLE, _START = b"\xfe", b"\x68"
 _CHECKSUM_REASONS = ("checksum", "FCS")  # The parsers' own words.
 _OAD = slice(3, 7)  # Of a normal GET, SET or ACTION: behind tag, choice and PIID.
 
@@ -152,11 +155,18 @@ class Joining(Generic[FrameT]):
         return whole
 
 
-def answer_among(inquiry: Inquiry[FrameT], inner: bytes) -> FrameT | StationError | None:
+def answer_among(
+    inquiry: Inquiry[FrameT], inner: bytes, on_report: Callable[[dlt645.Frame], None]
+) -> FrameT | StationError | None:
     """Return the answer among bytes that came from a line, what came instead, or None for silence.
 
-    Preambles, noise and an echo of the question may stand around the answer.
+    Preambles, noise and an echo of the question may stand around the answer. `on_report` is told of
+    active report statuses among them.
     """
+    only = _only_frame(inner)
+    answer = None if only is None else inquiry.answer_in(only)
+    if answer is not None:
+        return answer
     parser = Parser()
     parser.receive_data(inner)
     parser.give_up()
@@ -168,8 +178,20 @@ def answer_among(inquiry: Inquiry[FrameT], inner: bytes) -> FrameT | StationErro
             answer = inquiry.answer_in(event)
             if answer is not None:
                 return answer
+            if isinstance(event, dlt645.Frame) and is_active_report(event):
+                on_report(event)
             fault = more_telling(fault, inquiry.fault_of(event))
     return fault
+
+
+def _only_frame(inner: bytes) -> MeterFrame | None:
+    """Return the frame that these bytes are behind their preamble: most often they are one."""
+    raw = inner.lstrip(_PREAMBLE)
+    kind: type[MeterFrame] = dlt645.Frame if raw[7:8] == _START else dlt698.Frame
+    try:
+        return kind.from_bytes(raw)
+    except FrameError:
+        return None
 
 
 def fault_kind(error: StationError) -> Fault | None:

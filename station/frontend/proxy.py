@@ -194,7 +194,11 @@ class _ProxyQuestion(Generic[FrameT]):
                 raise MeterTimeout(self._timeout_text(waited_s))
             raise Refused(f"{self._failure()}: {apdu.reply.words.en}")
         answer: FrameT | Piece | StationError | None
-        answer = answer_among(self._inquiry, apdu.reply)
+        answer = answer_among(
+            self._inquiry,
+            apdu.reply,
+            lambda report: self._terminal.link.report("dlt645", report, at, self.exchange),
+        )
         if answer is None:
             raise MeterTimeout(self._timeout_text(waited_s))
         if isinstance(answer, StationError):

@@ -5,11 +5,12 @@ line for each, and numbers of the protocol tell the answers apart.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Generic, Protocol
 
 from station.errors import StationError
 from station.frontend.inquiries import fault_kind
-from station.frontend.link import Fault, Line, Question, WireFrame
+from station.frontend.link import Fault, Line, MeterFrame, Question, WireFrame
 
 WHOLE = 0  # The line of a terminal that takes one question in all; no port has this number.
 LINES_MAX = 14  # 1376.1 has 16 sequence numbers; ports beyond share a line.
@@ -35,6 +36,12 @@ class TerminalLink(Protocol):
 
     def count(self, fault: Fault) -> None:
         """Count something that has gone wrong."""
+        ...
+
+    def report(
+        self, protocol: str, frame: MeterFrame, at: datetime, exchange: int | None = None
+    ) -> None:
+        """Hand on a frame that nobody asked for."""
         ...
 
     def send(self, raw: bytes, *, meter: str | None = None, exchange: int | None = None) -> None:

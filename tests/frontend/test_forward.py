@@ -18,6 +18,7 @@ from frontend_peers import (
     running_front,
     soon,
 )
+from object_peers import OBJECT_METER, energy_reply, get_energy
 
 from station.errors import (
     BadAnswer,
@@ -28,13 +29,19 @@ from station.errors import (
     Refused,
     WrongAddress,
 )
-from station.frontend.inquiries import Inquiry645
+from station.frontend.inquiries import Inquiry645, Inquiry698
 from station.frontend.link import Answer, Bus, Priority
 from station.protocols.dlt645.frame import PREAMBLE, Version
-from station.protocols.dlt645.requests import answer, read, refuse
+from station.protocols.dlt645.requests import ACTIVE_REPORT, answer, read, refuse
+from station.protocols.dlt698.segments import acknowledgement, split
 from station.protocols.line import LineSettings
 from station.protocols.qgdw1376.confirmation import deny
-from station.protocols.qgdw1376.forward import forward_answer, forwarded_line, forwarded_port
+from station.protocols.qgdw1376.forward import (
+    forward_answer,
+    forwarded_line,
+    forwarded_port,
+    inner_bytes,
+)
 from station.protocols.qgdw1376.frame import Frame
 from station.store.database import Database
 
@@ -191,6 +198,32 @@ async def test_what_is_no_answer_is_told_at_once(
     with pytest.raises(error, match=expected) as failure:
         await soon(question)
     assert type(failure.value) is error
+
+
+async def test_a_698_meter_answers_in_pieces(front: Front) -> None:
+    terminal = await front.online()
+    bus = front.registry.bus(meter_on(TERMINAL, OBJECT_METER, protocol="dlt698.45"))
+    inquiry = Inquiry698(get_energy(OBJECT_METER))
+    question = asyncio.ensure_future(bus.exchange(inquiry, priority=Priority.RECALL, timeout_s=5.0))
+    sent = inquiry.raw
+    for piece in split(energy_reply(OBJECT_METER), length_max=24):
+        outer = await terminal.receive()
+        assert inner_bytes(outer) == sent
+        await terminal.send(forward_answer(outer, PREAMBLE + piece.to_bytes()))
+        sent = PREAMBLE + acknowledgement(piece).to_bytes()
+    found = await question
+    assert found.frame == energy_reply(OBJECT_METER)
+    assert {record.exchange for record in front.trace.recent(limit=4)} == {found.exchange}
+
+
+async def test_an_active_report_in_place_of_the_answer(front: Front) -> None:
+    report = answer(read(Version.V2007, METER, ACTIVE_REPORT), bytes(12))
+    question = await bring(front, report.to_bytes())
+    with pytest.raises(BadAnswer, match="it sent its active report status instead"):
+        await question
+    assert [(each.link, each.protocol, each.frame) for each in front.reports] == [
+        (TERMINAL, "dlt645", report)
+    ]
 
 
 async def test_a_late_answer_finds_nobody(front: Front) -> None:
