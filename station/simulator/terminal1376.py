@@ -9,14 +9,27 @@ from zoneinfo import ZoneInfo
 
 from station import tasks
 from station.protocols.qgdw1376 import forward, link
-from station.protocols.qgdw1376.frame import IDENTIFICATION_SIZE, SEQUENCE_MASK, Address, Frame
+from station.protocols.qgdw1376.frame import (
+    CLASS_3,
+    CONFIRM,
+    IDENTIFICATION_SIZE,
+    INITIATOR,
+    SEQUENCE_MASK,
+    SINGLE,
+    UP,
+    Address,
+    Frame,
+)
+from station.protocols.qgdw1376.functions import make_unit
 from station.protocols.qgdw1376.parser import Parser
+from station.protocols.qgdw1376.units import join
 from station.simulator.dialler import Call, Dialler, Done
 from station.simulator.line import Line
 from station.simulator.site import Language, TerminalSite
 from station.simulator.stored import Stored
 from station.units import utc_now
 
+REPORT_CONTROL = UP | INITIATOR | 4  # User data; CON decides whether it is confirmed.
 FRAME_TIMEOUT_AT = IDENTIFICATION_SIZE + 2  # Behind the port and the line control.
 
 
@@ -40,6 +53,7 @@ class Terminal1376(Dialler):
         self._stored = Stored(site, zone, seed=seed) if site.collects else None
         self._parser = Parser()
         self._sequence = 0
+        self._events = 0
 
     def begin(self) -> None:
         self._parser = Parser()
@@ -53,6 +67,22 @@ class Terminal1376(Dialler):
 
     def logout(self) -> bytes:
         return link.logout(self._address, self._next_sequence()).to_bytes()
+
+    def event(self) -> bytes:
+        """A status input has changed (ERC4): somebody opened or closed the door of its cabinet."""
+        self._events = self._events + 1 & 0xFF
+        time = utc_now().astimezone(self._zone).replace(tzinfo=None)
+        is_open = self._events & 1
+        values = {
+            "important_counter": self._events,
+            "general_counter": 0,
+            "start_pointer": self._events - 1 & 0xFF,
+            "end_pointer": self._events,
+            "records": [{"erc": 4, "values": {"time": time, "changed": 1, "state": is_open}}],
+        }
+        seq = SINGLE | CONFIRM | self._next_sequence()
+        data = join([make_unit(CLASS_3, 0, 1, values, up=True)])
+        return Frame(REPORT_CONTROL, self._address, CLASS_3, seq, data).to_bytes()
 
     def hear(self, call: Call, data: bytes) -> None:
         self._parser.receive_data(data)

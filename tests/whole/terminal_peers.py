@@ -11,6 +11,8 @@ from station.protocols.qgdw1376.frame import Address, Frame
 
 ANSWER_TIMEOUT_S = 30.0
 READ_SIZE = 4096
+NOISE_BETWEEN_BEATS = 32 * 1024  # Half of what a station puts up with.
+NOISE_MAX = 100_000_000  # More than all buffers on the way hold.
 
 
 class Beating(threading.Thread):
@@ -75,25 +77,32 @@ def beating(port: int, count: int) -> Iterator[Beating]:
         terminals.stop()
 
 
-def send_noise(port: int, size: int, source: str) -> int:
-    """Send so many bytes that are no frame, from one terminal; return on how many connections.
+def send_noise(port: int, size: int) -> None:
+    """Send so many bytes that are no frame, from a terminal that beats now and then.
 
-    The station closes a connection that only makes noise: then the terminal dials again.
+    So the station has to read them all: it closes a link that makes nothing but noise.
     """
-    noise = bytes(range(256)) * 64
-    left, calls = size, 0
-    while left > 0:
-        calls += 1
-        with socket.socket() as call:
-            call.settimeout(ANSWER_TIMEOUT_S)
-            call.bind((source, 0))
-            try:
-                call.connect(("127.0.0.1", port))
-                while left > 0:
-                    left -= call.send(noise)
-            except OSError:
-                continue
-    return calls
+    address = Address.from_text("96000001")
+    noise = bytes(range(256)) * (NOISE_BETWEEN_BEATS // 256)
+    with socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S) as call:
+        call.sendall(link.login(address, 0).to_bytes())
+        assert call.recv(READ_SIZE)
+        for number in range(size // NOISE_BETWEEN_BEATS):
+            call.sendall(noise + link.heartbeat(address, number & 0x0F).to_bytes())
+            assert call.recv(READ_SIZE), "the station closed the link"
+
+
+def send_nothing_but_noise(port: int) -> int:
+    """Send bytes that are no frame until the station closes the link; return how many it took."""
+    noise = bytes(range(256)) * 16
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S) as call:
+        try:
+            while sent < NOISE_MAX:
+                sent += call.send(noise)
+        except OSError:
+            return sent
+    raise AssertionError(f"{sent} bytes of noise, and the link is still open")
 
 
 def knock(port: int, per_second: float, seconds: float) -> list[socket.socket]:
