@@ -146,12 +146,7 @@ class Trace:
             meter = self._meter_asked(exchange, meter, direction)
         if meter is None and may_name_a_meter(raw):
             meter = meter_of(raw)
-        recent = self._recent
-        if link in recent:
-            records = recent[link]
-            recent.move_to_end(link)
-        else:
-            records = recent[link] = deque(maxlen=self._per_link)
+        records = self._records_of(link)
         if exchange is not None:
             is_beat = False
         elif direction == "in":
@@ -159,29 +154,22 @@ class Trace:
         else:  # The confirmation right behind a heartbeat.
             is_beat = bool(records) and records[-1].is_beat and records[-1].direction == "in"
         number = next(self._numbers)
-        values = (number, at, link, direction, raw, meter, exchange, note, is_beat)
-        self._keep(records, tuple.__new__(_Kept, values))  # Half the time of _Kept's own.
+        self._keep(records, _Kept(number, at, link, direction, raw, meter, exchange, note, is_beat))
 
     def record_beat(self, link: str, raw: bytes, reply: bytes, at: datetime) -> None:
         """Keep a heartbeat and its confirmation, as `record` does in three times the time."""
-        recent = self._recent
-        if link in recent:
-            records = recent[link]
-            recent.move_to_end(link)
-        else:
-            records = recent[link] = deque(maxlen=self._per_link)
+        records = self._records_of(link)
         for direction, frame in (("in", raw), ("out", reply)):
             values = (next(self._numbers), at, link, direction, frame, None, None, "", True)
-            self._keep(records, tuple.__new__(_Kept, values))
+            self._keep(records, tuple.__new__(_Kept, values))  # Half the time of _Kept's own.
 
     def record_noise(self, link: str, noise: Noise, at: datetime) -> None:
         """Keep bytes that came in and are no frame."""
         shown = noise.data[:NOISE_SHOWN_MAX]
         note = f"noise, {len(noise.data)} bytes: {noise.reason}"
         number = next(self._numbers)
-        records = self._recent.setdefault(link, deque(maxlen=self._per_link))
-        self._recent.move_to_end(link)
-        self._keep(records, _Kept(number, at, link, "in", shown, None, None, note, False))
+        kept = _Kept(number, at, link, "in", shown, None, None, note, is_beat=False)
+        self._keep(self._records_of(link), kept)
 
     def recent(self, link: str | None = None, limit: int = 100) -> list[FrameRecord]:
         """Return the last frames of one link or of all, newest first."""
@@ -206,6 +194,15 @@ class Trace:
             if len(self._asked) > ASKED_MAX:
                 del self._asked[next(iter(self._asked))]
         return meter
+
+    def _records_of(self, link: str) -> deque[_Kept]:
+        """Return what is kept of a link, which has something to say now."""
+        records = self._recent.get(link)
+        if records is None:
+            records = self._recent[link] = deque(maxlen=self._per_link)
+        else:
+            self._recent.move_to_end(link)
+        return records
 
     def _keep(self, records: deque[_Kept], kept: _Kept) -> None:
         self._latest.append(kept)
