@@ -152,3 +152,7 @@ def test_database_killed_while_the_meter_obeys(
     command = ended(station, command_id)
     assert command["state"] == "confirmed"
     assert server.meter.changes == ["order 1A"]
+    password = bytes(digit + 0x33 for digit in bytes.fromhex("563412")).hex().upper()
+    frames = station.call("/api/frames?size=1000")["items"]
+    assert any("681C10" in frame["hex"] for frame in frames)
+    assert not any(password in frame["hex"] for frame in frames), "no frame shows the password"
