@@ -23,6 +23,7 @@ _LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
 # What differs from one answer to the next, and what stands for it. The first that fits counts.
 _VARYING = (
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]?\d*Z?", "MOMENT"),
+    (r"^\d{4}-\d\d-\d\d$", "DAY"),
     (r"\b127\.0\.0\.1:\d+", "PLACE"),
     (r"\b[0-9a-f]{24}\b", "ID"),
     (r"\b[0-9A-F]{60,}\b", "HEX"),
@@ -30,7 +31,10 @@ _VARYING = (
     (r"(?<=password )[\w-]{16}(?!\S)", "PASSWORD"),
     (r"\b\d+\.\d+\b", "NUMBER"),
 )
-_COUNTERS = {"total", "bytes_in", "bytes_out"}
+_COUNTERS = {
+    "total", "bytes_in", "bytes_out", "frames_in", "frames_out", "lasted_s", "exchange",
+    "seconds", "available_s", "share", "exchanges", "asked", "answered",
+}  # fmt: skip
 LEFT_OUT = "…"
 
 

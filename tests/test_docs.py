@@ -57,7 +57,7 @@ from station.handlers.language import LOCALE_DIRECTORY, Language
 from station.handlers.people import ROLES
 from station.handlers.routes import FORMS, routes
 from station.handlers.runs import KIND_NAMES
-from station.simulator.site import DEMO_SITE
+from station.simulator.demo_site import DEMO_SITE
 from station.store import embedded
 from station.store.objects import link_events
 from station.store.objects.meters import Meter
@@ -399,6 +399,7 @@ class Walk:
             "TOKEN": ("/login", lambda answer: answer["token"]),
             "TASK": ("/tasks", lambda answer: answer["id"]),
             "RUN": ("/run", lambda answer: answer["id"]),
+            "COMMAND": ("/commands", lambda answer: answer["id"]),
             "MOMENT": ("/read", lambda answer: answer["items"][0]["read_at"]),
         }[name]
         given = [one for path, one in self.answers if path.endswith(ending) and "error" not in one]
