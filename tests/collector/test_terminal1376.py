@@ -267,6 +267,15 @@ async def test_a_silent_terminal_is_asked_once() -> None:
     assert len(port.asked) == 1
 
 
+async def test_a_terminal_that_denies_everything_is_not_asked_unit_by_unit() -> None:
+    port = Port({(CLASS_2, 161): daily})
+    port.denies = {1, 161}
+    many = [Meter(f"{n:012d}", "", link=TERMINAL, point=n) for n in range(1, 51)]
+    found = await read(port, [(meter, wants("energy_import_total")) for meter in many])
+    assert {cause(one) for one in found.values()} == {Cause.NO_RECORD}
+    assert len(port.asked) < 25
+
+
 async def test_clock_and_status_words_are_those_of_the_meter() -> None:
     now = NOW - timedelta(minutes=10)
     counts = [{"count": Decimal(0), "last": READ}] * 5

@@ -39,6 +39,7 @@ from station.units import from_local, utc_now
 ANSWER_SIZE_MAX = 900  # Field front ends have buffers of 2 kB (digest, section 1); frames add up.
 UNITS_MAX = 40  # Of one question: 440 bytes with the marks of curves.
 TIMEOUT_S = 30.0  # For each frame of an answer (digest, section 8).
+DENIALS_MAX = 8  # Single units denied in a row, after which the terminal has none of them.
 DENIED_FOR_GOOD = timedelta(hours=6)  # Sooner after a moment a terminal may not have it yet.
 
 
@@ -65,6 +66,7 @@ class Terminal1376:
         self._memory = memory
         self._refusals: dict[str, Refusals] = {}
         self._silent: str | None = None
+        self._denials = 0  # Of single units, one after the other.
 
     async def read(self, works: Sequence[Work]) -> AsyncIterator[list[tuple[Meter, Outcome]]]:
         """Yield what came of points of meters, question by question. Raises LinkDown."""
@@ -142,16 +144,19 @@ class Terminal1376:
         """
         found: _Found = {}
         left = list(batch)
-        while left:
+        while left and self._denials < DENIALS_MAX:
             try:
                 more = await self._ask(left)
-            except (Refused, BadAnswer):
+            except (Refused, BadAnswer) as error:
                 if len(left) == 1:
-                    self._note_denial(left[0])
+                    self._denials += 1
+                    if isinstance(error, Refused):
+                        self._note_denial(left[0])
                     break
                 half = len(left) // 2
                 parts = await self._find(left[:half]), await self._find(left[half:])
                 return _joined(found, *parts)
+            self._denials = 0
             found = _joined(found, more)
             came = [asked for asked in left if self._is_in(more, asked)]
             if len(came) != 1:
