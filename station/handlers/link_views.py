@@ -125,13 +125,6 @@ async def link_of(parts: Parts, end: Terminal | Channel) -> LinkView:
     return view
 
 
-async def all_links(parts: Parts) -> list[LinkView]:
-    """Return every link by address; what this process knows goes before what was stored."""
-    await parts.registry.flush()
-    stored, _ = await parts.database.links.list(limit=LINKS_MAX)
-    return [live_view(parts, state) for state in stored]
-
-
 def live_view(parts: Parts, stored: LinkState) -> LinkView:
     """Return a link of a list, as it stands at this moment."""
     return _view_of(parts.registry.state(stored.address) or stored)
