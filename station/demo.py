@@ -15,7 +15,7 @@ from station.app import Station, run_until_stopped
 from station.collector.archive import Archive
 from station.config import Config, DatabaseConfig, FrontendConfig, SiteConfig, WebConfig
 from station.errors import Conflict
-from station.simulator.site import DEMO_SITE
+from station.simulator.demo_site import DEMO_SITE
 from station.store.objects.base import new_id
 from station.store.objects.meters import Meter
 from station.store.objects.tasks import Task

@@ -14,9 +14,10 @@ from typing import Any
 
 from station import tasks
 from station.errors import ConfigError
+from station.simulator.demo_site import DEMO_SITE
 from station.simulator.generated import METERS_MAX, TERMINALS_MAX, generate
 from station.simulator.listener import serve_site
-from station.simulator.site import DELAY_MAX_MS, DEMO_SITE, Site, load
+from station.simulator.site import DELAY_MAX_MS, Site, load
 from station.simulator.terminal import run_site
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,8 @@ import pytest
 
 from station.errors import ConfigError
 from station.protocols.dlt645.frame import Version
-from station.simulator.site import DEMO_SITE, load
+from station.simulator.demo_site import DEMO_SITE
+from station.simulator.site import load
 
 WHOLE = """\
 zone: Europe/Berlin
@@ -143,21 +144,22 @@ def test_missing_and_huge_files_are_refused(file):
 
 def test_demo_site_is_what_the_demo_promises():
     meters = [(t, line, m) for t in DEMO_SITE.terminals for line in t.lines for m in line.meters]
-    assert len(DEMO_SITE.terminals) == 4
-    assert len(meters) == 32
-    assert {meter.protocol for _, _, meter in meters} == set(Version)
+    assert len(DEMO_SITE.terminals) == 7
+    assert len(meters) == 42
+    assert {meter.protocol for _, _, meter in meters} == {*Version, "dlt698.45"}
     assert sum(meter.dead for _, _, meter in meters) == 1
     assert len({line.port for _, line, _ in meters if line.noise}) == 1
     assert sum(terminal.drop_after_s is not None for terminal in DEMO_SITE.terminals) == 1
     assert 1 <= sum(meter.photovoltaic for _, _, meter in meters) <= 2
-    assert all(terminal.address.startswith("9900") for terminal, _, _ in meters)
+    assert {terminal.protocol for terminal, _, _ in meters} == {"qgdw1376", "dlt698.45", "dtu"}
+    assert sum(terminal.collects for terminal in DEMO_SITE.terminals) == 1
 
 
 def test_archive_speaks_either_language():
     english, chinese = DEMO_SITE.archive("en"), DEMO_SITE.archive("zh")
     assert english["terminals"][0] == {"address": "99000001", "name": "Riverside area 1"}
     assert chinese["terminals"][0] == {"address": "99000001", "name": "河畔台区1"}
-    assert english["meters"][-1] == {
+    assert english["meters"][31] == {
         "address": "990000000408",
         "name": "Pump house 8",
         "protocol": "dlt645-1997",
@@ -168,6 +170,13 @@ def test_archive_speaks_either_language():
         "profile_interval_min": 0,
         "tariffs": 1,
     }
+    assert english["terminals"][-1] == {
+        "address": "waterworks",
+        "name": "Waterworks",
+        "protocol": "dtu",
+        "registration": "4454552D5741544552574F524B53",
+        "heartbeat": "FE",
+    }
     names = [meter["name"] for meter in english["meters"]]
-    assert len(set(names)) == 32
+    assert len(set(names)) == 42
     assert all(meter["name"] for meter in chinese["meters"])

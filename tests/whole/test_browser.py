@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from stations import StationProcess, until
 
-from station.simulator.site import DEMO_SITE
+from station.simulator.demo_site import DEMO_SITE
 
 SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
 DESKTOP = {"width": 1440, "height": 900}
