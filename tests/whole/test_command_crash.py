@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ordered_meter import OrderedMeter
-from stations import StationProcess, until
+from stations import Refusal, StationProcess, until
 
 from station.protocols.dlt645 import Frame, functions
 from station.protocols.dlt645.parser import Parser
@@ -102,7 +102,8 @@ def ended(station: StationProcess, command_id: str) -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
         try:
             command: dict[str, Any] = station.call(f"/api/commands/{command_id}")
-        except OSError:
+        except Refusal as refusal:
+            assert refusal.status == 503, refusal  # The database is not back yet.
             return None
         return None if command["state"] in ("queued", "sent") else command
 
