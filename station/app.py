@@ -32,11 +32,11 @@ from station.config import Config
 from station.errors import Conflict, InvalidValue, StartError
 from station.frontend.blocking import Blocking
 from station.frontend.channels import Channels
-from station.frontend.discreet import DiscreetTrace
 from station.frontend.guard import Guard
 from station.frontend.history import History
 from station.frontend.registry import Registry
 from station.frontend.server import FrontServer
+from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
 from station.handlers import people
 from station.handlers.parts import Parts
@@ -101,7 +101,7 @@ class Station:
         guard = Guard()
         blocking = Blocking(self.database.blocks, guard, self.registry)
         await blocking.load()
-        self.trace = DiscreetTrace(
+        self.trace = Trace(
             self.feed,
             self.database.frames,
             per_link=config.frontend.trace_per_link,

@@ -3,7 +3,7 @@
 Recording never waits and costs next to nothing: records are made of what is kept only when somebody
 looks or when they are written. Heartbeats and their confirmations stay in memory unless the
 settings say otherwise: of 15,000 terminals they would be forty million records a day, in which
-nobody looks for anything.
+nobody looks for anything. The passwords of meters are sent, and hidden in what is kept.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from station.frontend.keys import is_heartbeat, keys_of, may_name_a_meter
 from station.live import Feed
 from station.protocols.describe import meter_of
 from station.protocols.noise import Noise
+from station.protocols.secrecy import without_passwords
 from station.store.objects.frames import FrameRecord
 
 log = logging.getLogger(__name__)
@@ -146,6 +147,7 @@ class Trace:
             meter = self._meter_asked(exchange, meter, direction)
         if meter is None and may_name_a_meter(raw):
             meter = meter_of(raw)
+        raw = without_passwords(raw)
         records = self._records_of(link)
         if exchange is not None:
             is_beat = False
@@ -165,7 +167,7 @@ class Trace:
 
     def record_noise(self, link: str, noise: Noise, at: datetime) -> None:
         """Keep bytes that came in and are no frame."""
-        shown = noise.data[:NOISE_SHOWN_MAX]
+        shown = without_passwords(noise.data)[:NOISE_SHOWN_MAX]
         note = f"noise, {len(noise.data)} bytes: {noise.reason}"
         number = next(self._numbers)
         kept = _Kept(number, at, link, "in", shown, None, None, note, is_beat=False)
