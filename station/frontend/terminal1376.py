@@ -11,13 +11,16 @@ from station.protocols.qgdw1376 import requests
 from station.protocols.qgdw1376.confirmation import is_denial, item_errors
 from station.protocols.qgdw1376.frame import (
     CONFIRMATION,
-    PASSWORD_DOWN,
+    CONTROL,
+    RESET,
     SEQUENCE_MASK,
+    SET_PARAMETERS,
     Address,
     Frame,
 )
 from station.protocols.qgdw1376.units import DataUnit
 
+CONFIRMED = frozenset((RESET, SET_PARAMETERS, CONTROL))  # AFN00 is the whole answer to these.
 FRAMES_MAX = 256  # Of one answer: a day of curves of all meters behind a concentrator.
 UNITS_TOLD_MAX = 4  # Data units that a message names.
 
@@ -112,7 +115,7 @@ class _TerminalQuestion(Sequenced):
             return None
         if is_denial(frame):
             raise Refused(f"{self._failure()}: {_denial_text(frame)}")
-        if frame.afn == CONFIRMATION and self._afn not in PASSWORD_DOWN:
+        if frame.afn == CONFIRMATION and self._afn not in CONFIRMED:
             return None  # "I will"; the data comes in frames of its own.
         answer.add(frame)
         self._at = self._at or at

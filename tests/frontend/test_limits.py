@@ -83,6 +83,33 @@ async def test_a_storm_of_connections_without_a_login(monkeypatch: pytest.Monkey
         assert len(front.server.connections) == 2
 
 
+@pytest.mark.parametrize("has_login", [True, False])
+async def test_noise_costs_no_memory(has_login: bool) -> None:
+    async with running_front() as front:
+        terminal = await front.online()
+
+        async def make_noise() -> None:
+            noisy = await (front.online if has_login else front.dial)("02005678")
+            front.terminals.remove(noisy)
+            with pytest.raises(ConnectionError):
+                await noisy.send_again(bytes(range(256)) * 256, times=160)
+            noisy.hang_up()
+            await front_is_quiet(front)
+
+        tracemalloc.start()
+        try:
+            await make_noise()
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(3):
+                await make_noise()
+            gc.collect()
+            assert tracemalloc.get_traced_memory()[0] - before < 500_000  # What the trace keeps.
+        finally:
+            tracemalloc.stop()
+        assert (await terminal.heartbeat()).afn == 0
+
+
 async def test_who_has_no_login_leaves_its_place_to_others() -> None:
     async with running_front(connections_max=2) as front:
         first = await front.dial("02000001")
