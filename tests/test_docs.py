@@ -59,7 +59,7 @@ from station.handlers.routes import FORMS, routes
 from station.handlers.runs import KIND_NAMES
 from station.simulator.demo_site import DEMO_SITE
 from station.store import embedded
-from station.store.objects import link_events
+from station.store.objects import link_events, traffic
 from station.store.objects.meters import Meter
 from station.store.objects.runs import FAILURES_MAX
 from station.units import UTC
@@ -283,6 +283,9 @@ def test_the_table_of_the_simulated_site(language: str) -> None:
         ("technician", memory.DEAD_AFTER),
         ("administrator", server.LOW_DESCRIPTORS + server.SPARE_DESCRIPTORS),
         ("administrator", trace.UNSAVED_MAX),
+        ("administrator", guard.UNNAMED_MAX),
+        ("administrator", link_events.KEPT_DAYS),
+        ("administrator", traffic.KEPT_DAYS),
         ("administrator", embedded.PORTS[0]),
         ("administrator", embedded.PORTS[-1]),
         ("administrator", embedded.LOG_SIZE_MAX // 2**20),
