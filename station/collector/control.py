@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
+from station.collector.drivers.base import conversation
 from station.errors import BadAnswer, InvalidValue, Refused
 from station.frontend.inquiries import Inquiry645
 from station.frontend.link import Answer, Bus, Priority
@@ -81,9 +82,10 @@ class MeterLine:
     async def say(self, request: Frame) -> Answer[Frame]:
         """Send a request once and return the answer. Raises Refused with the meter's words."""
         inquiry = Inquiry645(request)
-        answer = await self._bus.exchange(
-            inquiry, priority=Priority.CONTROL, timeout_s=ANSWER_TIMEOUT_S
-        )
+        async with conversation(self._bus.name, self.meter):  # A long answer is heard out first.
+            answer = await self._bus.exchange(
+                inquiry, priority=Priority.CONTROL, timeout_s=ANSWER_TIMEOUT_S
+            )
         if answer.frame.is_error:
             found = errors.error_words(self.version, answer.frame)
             words = ", ".join(word.en for word in found) or "no reason given"

@@ -6,7 +6,6 @@ the end, when all is well again, every command has ended.
 """
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Awaitable, Iterator
 from typing import Any
@@ -306,7 +305,7 @@ def test_commands_under_whatever_happens(
         run_state_machine_as_test(
             CommandMachine,
             settings=settings(
-                max_examples=int(os.environ.get("N", "20")),
+                max_examples=60,
                 stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=[*HealthCheck],
