@@ -10,11 +10,13 @@ from station.errors import DatabaseDown
 from station.frontend import trace as frontend_trace
 from station.frontend.trace import NOISE_SHOWN_MAX, Trace
 from station.live import Feed
+from station.protocols.dlt645.requests import Authority, change_password
 from station.protocols.line import LineSettings
 from station.protocols.noise import Noise
 from station.protocols.qgdw1376.forward import forward_answer, forward_request
 from station.protocols.qgdw1376.frame import Address, Frame
 from station.protocols.qgdw1376.link import confirm, heartbeat, login
+from station.protocols.secrecy import without_passwords
 from station.store.database import Database
 from station.units import utc_now
 
@@ -201,3 +203,13 @@ async def test_frames_wait_for_a_database_that_is_away(
     assert await soon(written()) == [7, 6, 5, 4, 3]
     assert refused
     await trace.stop()
+
+
+async def test_passwords_are_not_kept() -> None:
+    trace = trace_of()
+    old, new = Authority(password="123456"), Authority(password="654321")
+    raw = change_password(METER, 0x04000C02, old, new).to_bytes()
+    trace.record(TERMINAL, "out", raw, NOW, METER, trace.new_exchange())
+    trace.record_noise(TERMINAL, Noise(raw, "it came back"), NOW)
+    kept = {each.raw for each in trace.recent(TERMINAL)}
+    assert kept == {without_passwords(raw)} != {raw}
