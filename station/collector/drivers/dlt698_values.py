@@ -67,7 +67,7 @@ def outcome_of(
         return Got(want, None, read_at, quality)
     try:
         return Got(want, want.item.to_value(_decoded(part, want.item), zone), read_at, quality)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # A clock may show the year 1.
         return _rejected(meter, want, str(error))
 
 
@@ -89,7 +89,10 @@ def is_refusal(result: Result) -> bool:
 def moment_in(data: Data, zone: ZoneInfo) -> datetime | None:
     """Return the moment that a value says, or None if it says none."""
     local = data.value.local if isinstance(data.value, DateTimeS | DateTime) else None
-    return None if local is None else from_local(local, zone)
+    try:
+        return None if local is None else from_local(local, zone)
+    except OverflowError:  # The year 1, or 9999.
+        return None
 
 
 def _decoded(data: Data, item: Item) -> object:
