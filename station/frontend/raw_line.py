@@ -21,7 +21,8 @@ from station.frontend.inquiries import (
     meter_address,
     more_telling,
 )
-from station.frontend.link import Answer, Fault, FrameT, Inquiry, Line, MeterFrame, Priority
+from station.frontend.link import Answer, Fault, FrameT, Inquiry, MeterFrame, Priority
+from station.frontend.turns import Line
 from station.protocols.detect import Parser, Registration
 from station.protocols.dlt645 import frame as dlt645
 from station.protocols.dlt698 import frame as dlt698

@@ -10,7 +10,8 @@ from typing import Any, Generic, Protocol
 
 from station.errors import StationError
 from station.frontend.inquiries import fault_kind
-from station.frontend.link import Fault, Line, MeterFrame, Question, WireFrame
+from station.frontend.link import Fault, MeterFrame
+from station.frontend.turns import Line, Question, WireFrame
 
 WHOLE = 0  # The line of a terminal that takes one question in all; no port has this number.
 LINES_MAX = 14  # 1376.1 has 16 sequence numbers; ports beyond share a line.

@@ -8,9 +8,10 @@ import pytest
 from frontend_peers import ENERGY, METER, NOW, REPLY, REQUEST
 
 from station.errors import ExchangeError, LinkDown, MeterTimeout, StationError
-from station.frontend import link as frontend_link
+from station.frontend import turns
 from station.frontend.inquiries import asked_text
-from station.frontend.link import Answer, Line, Priority, next_moment
+from station.frontend.link import Answer, Priority, next_moment
+from station.frontend.turns import Line
 from station.protocols.dlt645.frame import Frame, Version
 from station.protocols.dlt645.requests import read, read_address
 
@@ -75,7 +76,7 @@ async def test_a_line_that_is_down_answers_at_once() -> None:
 
 
 async def test_too_many_questions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frontend_link, "WAITING_MAX", 2)
+    monkeypatch.setattr(turns, "WAITING_MAX", 2)
     line: Line[Frame] = Line("line")
     asking = [ask(line, Asked()) for _ in range(3)]
     await asyncio.sleep(0)
