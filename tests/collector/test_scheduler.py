@@ -1,17 +1,23 @@
 """Runs: what starts them, what they store, what their ledger says."""
 
-from datetime import timedelta
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from small_site import DEAD, METER, OLD, SITE, TERMINAL
 
+from station.collector import grid
+from station.collector import keeper as keeper_module
 from station.collector import run as run_module
+from station.collector import scheduler as scheduler_module
 from station.errors import Conflict, NotFound
 from station.simulator.metering import Metering
 from station.store.objects.runs import Run
-from station.store.objects.tasks import Task
-from station.units import UTC, day_start, local_day, utc_now
+from station.store.objects.tasks import Progress, Task
+from station.units import MINUTE, UTC, day_start, local_day, utc_now
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -22,8 +28,10 @@ def task(*items: str, **changes: object) -> Task:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds follow one another quickly."""
+    """Rounds, ticks and writes follow one another quickly."""
     monkeypatch.setattr(run_module, "ROUND_PAUSES_S", (0.0, 0.05, 0.1))
+    monkeypatch.setattr(keeper_module, "GATHER_S", 0.01)
+    monkeypatch.setattr(scheduler_module, "TICK_S", 0.02)
 
 
 async def test_run_now_reads_every_target_and_keeps_its_ledger(collecting) -> None:
@@ -123,3 +131,178 @@ async def test_completeness_counts_what_is_there(collecting) -> None:
             break
         await collecting.next_announcement()
     assert (now.expected, now.stored, now.meters) == (96, 96, {METER: (96, 96)})
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> "Clock":
+    """The scheduler's own clock, which a test sets."""
+    clock = Clock()
+    monkeypatch.setattr(scheduler_module, "utc_now", lambda: clock.now)
+    return clock
+
+
+class Clock:
+    """What time the scheduler takes it to be; it goes on when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = utc_now()
+
+    def at(self, hour: int, minute: int = 0, second: int = 0) -> None:
+        """Set it to a local time of today."""
+        day = local_day(utc_now(), ZONE)
+        self.now = day_start(day, ZONE) + timedelta(hours=hour, minutes=minute, seconds=second)
+
+
+async def kinds(collecting: Any) -> Counter[str]:
+    """Return how many runs of each kind the ledger holds."""
+    runs, _ = await collecting.database.runs.list()
+    return Counter(run.kind for run in runs)
+
+
+async def ticks(collecting: Any, number: int = 3) -> None:
+    """Return when the scheduler has looked at its tasks so often."""
+    for _ in range(number):
+        await collecting.scheduler._tick()
+    await collecting.until(lambda: not collecting.scheduler.active_runs())
+    await collecting.keeper.stop()
+
+
+async def left_out(collecting: Any) -> tuple[tuple[datetime, datetime], ...]:
+    return (await collecting.database.tasks.progress())["task-1"].skipped
+
+
+@pytest.mark.parametrize(
+    ("missed", "spans"),
+    [
+        ("all", []),
+        ("once", [(timedelta(hours=-2) + MINUTE, timedelta())]),
+        ("skip", [(timedelta(hours=-2) + MINUTE, MINUTE)]),
+    ],
+)
+async def test_what_a_station_that_was_down_leaves_out(
+    collecting: Any,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    missed: Any,
+    spans: list[Any],
+) -> None:
+    clock.at(10, 7)
+    await collecting.archive.add_task(task(missed=missed, backfill_days=1))
+    moment = clock.now - 7 * MINUTE
+    await collecting.database.tasks.keep_progress("task-1", Progress(moment - timedelta(hours=2)))
+    monkeypatch.setattr(scheduler_module, "TICK_S", 1000)
+    await collecting.scheduler.start()
+    await ticks(collecting)
+    expected = tuple((moment + first, moment + last) for first, last in spans)
+    assert await left_out(collecting) == expected
+    assert (await collecting.database.tasks.progress())["task-1"].handled == moment
+    clock.now += 15 * MINUTE
+    await ticks(collecting)
+    progress = (await collecting.database.tasks.progress())["task-1"]
+    assert (progress.handled, progress.skipped) == (moment + 15 * MINUTE, expected)
+
+
+async def test_moments_during_a_pause_are_missed_ones(collecting: Any, clock: Clock) -> None:
+    clock.at(10, 7)
+    moment = clock.now - 7 * MINUTE
+    await collecting.archive.add_task(task(missed="skip"))
+    await ticks(collecting)
+    await collecting.archive.save_task(task(missed="skip", enabled=False))
+    clock.now += timedelta(hours=1)
+    await ticks(collecting)
+    assert collecting.scheduler.next_run(task(enabled=False)) is None
+    await collecting.archive.save_task(task(missed="skip"))
+    await ticks(collecting)
+    hour_later = moment + timedelta(hours=1)
+    assert await left_out(collecting) == ((moment + MINUTE, hour_later + MINUTE),)
+
+
+async def test_ticks_by_cron_run_once_each(collecting: Any, clock: Clock) -> None:
+    await collecting.enter(SITE)
+    clock.at(9, 58)
+    noon = task(cron="0 10,12 * * *", created_at=clock.now)
+    await collecting.archive.add_task(noon)
+    await ticks(collecting)
+    assert (await kinds(collecting))["task"] == 0
+    assert collecting.scheduler.next_run(noon) == clock.now + timedelta(minutes=2, seconds=20)
+    clock.at(10, 0, 21)
+    await ticks(collecting)
+    assert (await kinds(collecting))["task"] == 1
+    clock.at(11, 59)
+    await ticks(collecting)
+    assert (await kinds(collecting))["task"] == 1
+
+
+async def test_outside_its_window_a_task_waits_for_the_opening(
+    collecting: Any, clock: Clock
+) -> None:
+    await collecting.enter(SITE)
+    clock.at(9, 58)
+    night = task(window=(11 * 60, 12 * 60), created_at=clock.now)
+    await collecting.archive.add_task(night)
+    await ticks(collecting)
+    clock.at(10, 1)
+    await ticks(collecting)
+    assert not await kinds(collecting)
+    assert collecting.scheduler.next_run(night) == grid.next_opening(night, clock.now, ZONE)
+    clock.at(11, 0, 1)
+    await ticks(collecting)
+    assert (await kinds(collecting))["task"] == 1
+
+
+async def test_a_single_moment_is_read_once_and_the_task_pauses(
+    collecting: Any, clock: Clock
+) -> None:
+    await collecting.enter(SITE)
+    clock.at(9, 58)
+    once = task(once_at=clock.now + 2 * MINUTE, created_at=clock.now)
+    await collecting.archive.add_task(once)
+    await ticks(collecting)
+    assert not await kinds(collecting)
+    clock.now += timedelta(minutes=3)
+    await ticks(collecting)
+    assert (await kinds(collecting))["task"] == 1
+    assert not (await collecting.database.tasks.get("task-1")).enabled
+    await ticks(collecting)
+    assert (await kinds(collecting))["task"] == 1
+
+
+async def test_a_click_fills_the_holes_of_a_meter(collecting: Any) -> None:
+    await collecting.enter(SITE)
+    await collecting.dial_in(SITE)
+    for name, code in (("task-1", "power_total"), ("task-2", "voltage_a")):
+        await collecting.archive.add_task(
+            replace(task(code), id=name, backfill_days=2, cron="0 6,12 * * *")
+        )
+    yesterday = local_day(utc_now(), ZONE) - timedelta(days=1)
+    run = await collecting.scheduler.fill([METER], yesterday, yesterday)
+    assert (run.kind, run.due) == ("fill", 4)  # Two items at two moments.
+    with pytest.raises(Conflict, match="being filled already"):
+        await collecting.scheduler.fill([METER], yesterday, yesterday)
+    assert await collecting.budget.finish_of(run) is not None
+    ended = await collecting.ended(run.id)
+    assert (ended.state, ended.due, ended.success) == ("finished", 4, 4)
+    items = ["power_total", "voltage_a"]
+    stored = await collecting.database.readings.stored_slots([METER], items, yesterday, yesterday)
+    assert {key[1]: set(slots) for key, slots in stored.items()} == {
+        "power_total": {360, 720},
+        "voltage_a": {360, 720},
+    }
+    again = await collecting.scheduler.fill([METER], yesterday, yesterday, "task-1")
+    assert (again.due, again.task_id) == (0, "task-1")
+    assert (await collecting.ended(again.id)).state == "finished"
+
+
+async def test_groups_of_meters_and_terminals(collecting: Any) -> None:
+    await collecting.enter(SITE)
+    await collecting.dial_in(SITE)
+    meter = await collecting.database.meters.get(OLD)
+    await collecting.archive.save_meter(replace(meter, groups=("North  side", "north")))
+    grouped = task("voltage_a", target_kind="groups", targets=("North side",))
+    await collecting.archive.add_task(grouped)
+    run = await collecting.ended((await collecting.scheduler.run_task("task-1")).id)
+    assert (run.due, run.success) == (1, 1)
+    terminal = await collecting.database.terminals.get(TERMINAL)
+    await collecting.archive.save_terminal(replace(terminal, groups=("North side",)))
+    run = await collecting.ended((await collecting.scheduler.run_task("task-1")).id)
+    assert run.due == 3
