@@ -1,6 +1,6 @@
 """Events: what devices told on their own account, with the frame that told it."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -13,19 +13,25 @@ from station.handlers.language import Language
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.store.objects.events import Event
+from station.units import day_start
 from station.words import Text
 
 Choice = tuple[str, Text]
 
+ONE_DAY = timedelta(days=1)
+
 
 class EventsQuery(ListQuery):
-    """Which events to show; `code` stands for every kind of event with the same name."""
+    """Which events to show; `code` stands for every kind of event with the same name.
+
+    `from` and `to` are days at the site, both included, on which they were received.
+    """
 
     link: str | None = Field(None, max_length=64)
     meter: str | None = Field(None, max_length=12)
     code: str | None = Field(None, max_length=20)
-    since: datetime | None = None
-    until: datetime | None = None
+    first_day: date | None = Field(None, alias="from")
+    last_day: date | None = Field(None, alias="to")
 
 
 class EventView(BaseModel):
@@ -70,12 +76,13 @@ class EventsHandler(Handler):
     async def get(self) -> None:
         query = self.parse_query(EventsQuery)
         skip, limit = self.span(query)
+        zone = self.parts.config.site.zone_info
         events, total = await self.parts.database.events.list(
             query.link,
             query.meter,
             None if query.code is None else codes_named_as(query.code),
-            query.since,
-            query.until,
+            None if query.first_day is None else day_start(query.first_day, zone),
+            None if query.last_day is None else day_start(query.last_day + ONE_DAY, zone),
             skip=skip,
             limit=limit,
         )

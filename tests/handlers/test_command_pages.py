@@ -1,6 +1,7 @@
 """Commands and events over HTTP: who may order what, what is shown, what is kept secret."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from web_helpers import Office, Visitor, text_of, words_of
 from station.store.objects.events import Event, event_id
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import Terminal
-from station.units import utc_now
+from station.units import local_day, utc_now
 
 TERMINAL, METER, OLD = "02001234", "000000000161", "000000000162"
 TRIP = {"kind": "control", "meter": METER, "order": "trip", "purpose": "unpaid", "request_id": "r1"}
@@ -188,7 +189,12 @@ async def test_events(yard: Office) -> None:
     assert {event["code"] for event in covers["items"]} == {"645-03300D", "645-report-10"}
     assert covers["items"][0]["name"] == "Meter cover open"
     assert (await reader.json("GET", f"/api/events?meter={METER}&link={TERMINAL}"))[1]["total"] == 2
-    assert (await reader.json("GET", "/api/events?since=2099-01-01T00:00:00Z"))[1]["total"] == 0
+    today = local_day(now, yard.parts.config.site.zone_info)
+    for days, total in ((0, 4), (1, 0)):
+        day = today + timedelta(days=days)
+        assert (await reader.json("GET", f"/api/events?from={day}"))[1]["total"] == total
+    assert (await reader.json("GET", f"/api/events?to={today}"))[1]["total"] == 4
+    assert (await reader.json("GET", "/api/events?from=nonsense"))[0] == 400
     page = await reader.get("/events")
     assert "Terminal outage" in words_of(page)
     assert "event 1376-200" in words_of(page)
