@@ -1,12 +1,12 @@
 """How fast readings are stored, and how much room they take.
 
 Saves days of 15-minute values of many meters in three ways. The first takes what drivers put out,
-each meter's load profile of a day, and saves it as runs do, meter by meter side by side: made into
-readings, put into sheets, better values replacing worse ones, with the latest readings and the
-coverage. The others are bare upserts of the same sheets, made ready beforehand, and bare inserts
-of them, which cannot be repeated. The ways take turns, so that a busy moment of the box meets all.
-Then days are saved slot by slot, as a task reads them. The size is that on disk after a
-checkpoint: of the sheets and of their coverage, with the indexes.
+each meter's load profile of a day: made into readings, put into sheets, better values replacing
+worse ones, with the latest readings and the coverage. The others are bare upserts of the same
+sheets, made ready beforehand, and bare inserts of them, which cannot be repeated. The ways take
+turns, so that a busy moment of the box meets all. Then days are saved slot by slot, as a task
+reads them. The size is that on disk after a checkpoint: of the sheets and of their coverage, with
+the indexes.
 
 Limits: 10 bytes a point, half the speed of the bare upserts.
 """
@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import InsertOne, UpdateOne
 
+from station.app import settle_memory
 from station.collector.items import ITEM_BY_CODE
 from station.collector.outcome import Got
 from station.collector.plan import Want, Way
@@ -35,11 +36,12 @@ from station.collector.run import reading_of
 from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
 from station.store.objects.meters import Meter
-from station.store.objects.readings import SHEETS_PER_WRITE, Reading
+from station.store.objects.readings import Reading
 from station.units import MINUTE, day_start
 
 BYTES_PER_POINT_LIMIT = 10.0
 RATIO_LIMIT = 0.5
+RAW_BATCH = 500  # Sheets in one bulk write: larger ones are no faster.
 SINGLE_DAYS = 3  # Fewer would mostly show the gaps in a small file.
 FIRST_DAY = date(2024, 5, 1)
 SLOTS = range(0, 1440, 15)
@@ -70,6 +72,7 @@ def main() -> int:
 
 
 async def measure(folder: Path, meters: int, days: int) -> dict[str, Any]:
+    settle_memory()  # As the station does when it has started.
     mongo = EmbeddedMongo(folder / "data")
     uri = await mongo.start()
     client: AsyncIOMotorClient = AsyncIOMotorClient(uri, w="majority", journal=True)
@@ -123,11 +126,13 @@ async def save_blocks(
         blocks = [(meter(n), block(day, chance)) for n in range(meters)]
         gc.freeze()  # A station holds some blocks at a time, not a day of all its meters.
         began = time.perf_counter()
-        taken = await asyncio.gather(*(keep(database, *each) for each in blocks))
+        taken = await database.readings.save(
+            reading_of(read, got, "task") for read, gots in blocks for got in gots
+        )
         rounds["store"].append(time.perf_counter() - began)
         gc.unfreeze()
-        if sum(taken) != meters * len(QUANTITIES) * len(SLOTS):
-            sys.exit(f"{sum(taken)} readings of {day} were stored")
+        if taken != meters * len(QUANTITIES) * len(SLOTS):
+            sys.exit(f"{taken} readings of {day} were stored")
         sheets = await bare.sheets.find({"_id": {"$regex": f"{day}$"}}).to_list(None)
         upserts = [
             UpdateOne({"_id": sheet.pop("_id")}, {"$set": sheet}, upsert=True)
@@ -139,21 +144,16 @@ async def save_blocks(
     return rounds
 
 
-async def keep(database: Database, read: Meter, block: list[Got]) -> int:
-    """Save what a driver put out of a meter, as a run does."""
-    return await database.readings.save([reading_of(read, got, "task") for got in block])
-
-
 def ratio(bare: list[float], store: list[float]) -> float:
     """Return how many times as fast as the bare way the store was, on a usual day."""
     return round(median(b / s for b, s in zip(bare, store, strict=True)), 2)
 
 
 async def write(collection: AsyncIOMotorCollection, operations: list[Any]) -> float:
-    """Write sheets in batches as large as the store's and return the seconds it took."""
+    """Write sheets in bulk and return the seconds it took."""
     began = time.perf_counter()
-    for start in range(0, len(operations), SHEETS_PER_WRITE):
-        await collection.bulk_write(operations[start : start + SHEETS_PER_WRITE], ordered=False)
+    for start in range(0, len(operations), RAW_BATCH):
+        await collection.bulk_write(operations[start : start + RAW_BATCH], ordered=False)
     return time.perf_counter() - began
 
 
