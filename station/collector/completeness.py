@@ -15,7 +15,7 @@ from station.collector import grid, plan
 from station.collector.items import ITEM_BY_CODE
 from station.store.database import Database
 from station.store.objects.coverage import HoleCause
-from station.store.objects.meters import Meter
+from station.store.objects.meters import Meter, Meters
 from station.store.objects.readings import GRID_MIN, SheetKey
 from station.store.objects.tasks import Task
 from station.store.objects.terminals import Terminal
@@ -63,23 +63,16 @@ class Completeness:
         self._database = database
         self._zone = zone
 
-    async def meters(self) -> list[Meter]:
-        """Return all meters by address, read in pieces."""
-        found: list[Meter] = []
-        while True:
-            page, total = await self._database.meters.list(skip=len(found), limit=METERS_PER_PAGE)
-            found += page
-            if not page or len(found) >= total:
-                return found
-
     async def targets(self, task: Task) -> list[Meter]:
         """Return the meters that a task reads, by address."""
-        return plan.targets_of(task, await self.meters(), await self._terminals())
+        return plan.targets_of(
+            task, await all_meters(self._database.meters), await self._terminals()
+        )
 
     async def of_day(self, day: date) -> list[TaskCompleteness]:
         """Return the completeness of a local day, task by task; paused tasks are left out."""
         tasks, _ = await self._database.tasks.list(limit=TASKS_MAX)
-        meters, terminals = await self.meters(), await self._terminals()
+        meters, terminals = await all_meters(self._database.meters), await self._terminals()
         found = []
         for task in tasks:
             if task.enabled:
@@ -137,6 +130,16 @@ class Completeness:
 
     async def _terminals(self) -> dict[str, Terminal]:
         return {each.address: each for each in await self._database.terminals.many()}
+
+
+async def all_meters(meters: Meters) -> list[Meter]:
+    """Return all meters by address, read in pieces."""
+    found: list[Meter] = []
+    while True:
+        page, total = await meters.list(skip=len(found), limit=METERS_PER_PAGE)
+        found += page
+        if not page or len(found) >= total:
+            return found
 
 
 @dataclass

@@ -4,8 +4,8 @@ A meter without a reading today is *waiting* while a run of its task is under wa
 *silent* otherwise. One that a run of today has asked in vain is silent in any case: that run after
 run goes on asking it does not make it wait for its first turn.
 
-Counting walks through every meter and item. So what was counted may be shown again for a while:
-the longer it took, the longer.
+Counting walks through every meter and item, in pieces that do not hold up the links. So what was
+counted may be shown again for a while: the longer it took, the longer.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from station.collector.completeness import TaskCompleteness
+from station.collector.completeness import TaskCompleteness, all_meters
 from station.collector.outcome import Cause
 from station.collector.plan import targets_of
 from station.handlers.parts import Parts
@@ -62,7 +62,7 @@ class Today:
     async def _count(self, day: date) -> DayCounts:
         database = self._parts.database
         tasks = await self._parts.completeness.of_day(day)
-        meters = await database.meters.many(None)
+        meters = await all_meters(database.meters)
         stored = await database.readings.count([meter.address for meter in meters], day)
         asked, silent = silent_meters(tasks)
         waiting = set(silent).intersection(await self._under_way(tasks, meters, day))
@@ -84,11 +84,12 @@ class Today:
         if not active:
             return set()
         reached = [meter for meter in meters if parts.registry.find(meter.link) is not None]
+        terminals = {each.address: each for each in await parts.database.terminals.many()}
         found = {
             meter.address
             for each in tasks
             if each.task.id in active
-            for meter in targets_of(each.task, reached)
+            for meter in targets_of(each.task, reached, terminals)
         }
         runs, _ = await parts.database.runs.list(limit=RUNS_LOOKED_AT)
         return found - asked_in_vain(runs, since=day_start(day, parts.config.site.zone_info))
