@@ -1,5 +1,6 @@
 """The completeness calendar: what it counts, what it says of holes, and that a click fills them."""
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
@@ -215,3 +216,25 @@ async def test_without_a_task_it_says_what_to_do(database: Database) -> None:
         ann = await office.somebody("clerk")
         assert "No task yet" in words_of(await ann.get("/completeness"))
         assert (await ann.json("GET", "/api/completeness"))[0] == 404
+
+
+async def test_a_hole_is_really_filled(site: Office) -> None:
+    """A click on yesterday asks the meter for its freeze of midnight, and the hole is gone."""
+    ann = await site.somebody("technician")
+    yesterday = TODAY - timedelta(days=1)
+    await site.database.tasks.add(
+        Task("1", "Daily", (ENERGY,), 1440, backfill_days=5, enabled=False, created_at=MADE)
+    )
+    page = {"month": f"{yesterday:%Y-%m}", "task": "1", "text": METERS[0]}
+    before = (await asked(ann, **page))["items"][0]["days"][yesterday.day - 1]
+    assert (before["expected"], before["stored"]) == (1, 0)
+    body = {**page, "meter": METERS[0], "day": str(yesterday)}
+    status, fill = await ann.json("POST", "/api/completeness/fill", body)
+    assert (status, fill["due"]) == (201, 1)
+    assert utc_now() - timedelta(minutes=1) < datetime.fromisoformat(fill["finish_at"])
+    for _ in range(500):
+        if not (await ann.json("GET", "/api/completeness/fills"))[1]["total"]:
+            break
+        await asyncio.sleep(0.02)
+    after = (await asked(ann, **page))["items"][0]["days"][yesterday.day - 1]
+    assert (after["expected"], after["stored"], after["holes"]) == (1, 1, [])

@@ -1,5 +1,6 @@
 """A better value replaces a worse one, whatever came first; what was replaced is not lost."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from itertools import count
@@ -190,3 +191,27 @@ async def test_sheets_of_before_there_were_qualities(database: Database, mongo_u
         assert await opened.readings.count([METER], DAY) == 6
     finally:
         await opened.close()
+
+
+async def test_savers_of_all_qualities_at_once(database: Database) -> None:
+    """Whoever comes first, the best stands, and what it replaced is there."""
+    meters = [f"{n:012d}" for n in range(5)]
+    moments = [moment_of(DAY, slot, ZONE) for slot in range(0, 1440, 60)]
+    batches = [
+        [
+            Reading(meter, ENERGY, at, n, READ_AT, "gap", quality)
+            for meter in meters
+            for at in moments
+        ]
+        for n, quality in enumerate(QUALITIES * 2)
+    ]
+    taken = await asyncio.gather(*(database.readings.save(batch) for batch in batches))
+    held = [await held_of(database, meter) for meter in meters]
+    for entries in (some[at] for some in held for at in moments):
+        ranks = [rank(each) for each in entries]
+        assert ranks == sorted(set(ranks))
+        assert entries[-1].quality == "recorded"
+        assert all(QUALITIES[each.value % len(QUALITIES)] == each.quality for each in entries)
+    assert sum(taken) == sum(len(entries) for some in held for entries in some.values())
+    for meter, some in zip(meters, held, strict=True):
+        await check_derived(database, meter, some)
