@@ -26,6 +26,7 @@ from station.store.objects.blocks import Blocks
 from station.store.objects.channels import Channels
 from station.store.objects.commands import Commands
 from station.store.objects.coverage import Coverage
+from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
 from station.store.objects.events import Events
 from station.store.objects.frames import Frames
 from station.store.objects.link_events import KEPT_DAYS as LINK_EVENT_DAYS
@@ -87,6 +88,7 @@ INDEXES = (
     Index("commands", [("station", 1), ("state", 1)], {}),
     Index("commands", [("meter", 1), ("_id", -1)], {}),
     Index("events", [("received_at", -1), ("_id", -1)], {}),
+    Index("events", [("received_at", 1)], {"expireAfterSeconds": EVENT_DAYS * DAY_S}),
     Index("events", [("link", 1), ("received_at", -1)], {}),
     Index("events", [("meter", 1), ("received_at", -1)], {}),
     Index("sessions", [("user", 1)], {}),

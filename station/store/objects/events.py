@@ -1,7 +1,7 @@
 """Events: what devices recorded and told on their own account.
 
 An event's id is made from what the device said, so that a report which comes again, or is saved
-again, is still one event.
+again, is still one event. The database drops them by age.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from station.store.driver import Document
 from station.store.objects.base import Objects, Page
 
 TOTAL_MAX = 10_000  # "More than ten thousand" is enough to know; counting millions is slow.
+KEPT_DAYS = 1095  # Three years: who disputes a bill may ask for as long.
 DUPLICATE_KEY = 11000  # A code of the server.
 
 
