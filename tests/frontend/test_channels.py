@@ -25,14 +25,17 @@ from frontend_peers import (
     running_front,
     soon,
 )
+from object_peers import OBJECT_METER, get_energy
+from object_peers import energy_reply as object_reply
 
 from station.errors import BadAnswer, BadChecksum, LinkDown, MeterTimeout, WrongAddress
 from station.frontend import raw_line
 from station.frontend.channels import Channels
-from station.frontend.inquiries import Inquiry645
+from station.frontend.inquiries import Inquiry645, Inquiry698
 from station.frontend.link import Answer, Priority
 from station.protocols.dlt645.frame import PREAMBLE, Frame, Version
 from station.protocols.dlt645.requests import answer, read
+from station.protocols.dlt698.segments import acknowledgement, split
 from station.store.objects.channels import Channel
 
 OTHER_METER = "000000999999"
@@ -91,6 +94,27 @@ async def test_a_meter_on_a_tcp_line() -> None:
         assert state is not None
         assert (state.kind, state.protocol, state.known) == ("channel", "dlt645", True)
         assert (state.bytes_in, state.bytes_out) == (len(received.raw), len(sent.raw))
+
+
+async def test_a_698_meter_on_a_tcp_line() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = PREAMBLE + get_energy(OBJECT_METER).to_bytes()
+        assert await reader.readexactly(len(asked)) == asked
+        *pieces, last = split(object_reply(OBJECT_METER), length_max=24)
+        for piece in pieces:
+            writer.write(PREAMBLE + piece.to_bytes())
+            expected = PREAMBLE + acknowledgement(piece).to_bytes()
+            assert await reader.readexactly(len(expected)) == expected
+        writer.write(last.to_bytes())
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with running_channels(over_tcp("line", server.sockets[0].getsockname()[1])) as (front, _):
+        await front.ear.hear("links", address="line", state="online")
+        found = await front.registry.bus(meter_on("line")).exchange(
+            Inquiry698(get_energy(OBJECT_METER)), priority=Priority.TASK, timeout_s=5.0
+        )
+        assert found.frame == object_reply(OBJECT_METER)
+    server.close()
 
 
 async def test_one_question_at_a_time() -> None:

@@ -23,7 +23,7 @@ from station.frontend import raw_line
 from station.frontend.dtu import Registrations
 from station.frontend.inquiries import Inquiry645, Inquiry698
 from station.frontend.link import Inquiry, Priority
-from station.protocols.dlt645.frame import PREAMBLE, Version
+from station.protocols.dlt645.frame import PREAMBLE, WILDCARD, Version
 from station.protocols.dlt645.requests import ACTIVE_REPORT, answer, read
 from station.protocols.dlt698.segments import split
 from station.store.objects.terminals import Terminal as ArchivedTerminal
@@ -159,6 +159,33 @@ async def test_late_repeated_and_foreign_answers_are_counted(front: Front) -> No
     assert state is not None
     counted = (state.timeouts, state.late, state.duplicate, state.wrong_address, state.bad)
     assert counted == (1, 1, 1, 1, 0)
+
+
+async def test_wildcards_are_answered_with_whatever_address(front: Front) -> None:
+    connection = await Modem.online(front)
+    wild = read(Version.V2007, WILDCARD, 0x00010000)
+    for address in (METER, WILDCARD):
+        question = ask(front, Inquiry645(wild))
+        await connection.hear(PREAMBLE + wild.to_bytes())
+        connection.writer.write(answer(wild, bytes(4), address=address).to_bytes())
+        assert (await question).frame.address == address
+    anybody = get_energy("AAAAAAAAAAAA")
+    object_question = ask(front, Inquiry698(anybody))
+    await connection.hear(PREAMBLE + anybody.to_bytes())
+    connection.writer.write(object_reply(OBJECT_METER).to_bytes())
+    assert (await object_question).frame.server.text == OBJECT_METER
+
+
+async def test_a_meter_that_answers_with_the_wildcard_is_not_the_one_asked(front: Front) -> None:
+    connection = await Modem.online(front)
+    question = ask(front, Inquiry645(REQUEST), timeout_s=0.2)
+    await connection.hear(PREAMBLE + REQUEST.to_bytes())
+    connection.writer.write(answer(REQUEST, bytes(4), address=WILDCARD).to_bytes())
+    with pytest.raises(WrongAddress, match="meter AAAAAAAAAAAA answered"):
+        await question
+    state = front.registry.state(MODEM)
+    assert state is not None
+    assert (state.wrong_address, state.timeouts) == (1, 0)
 
 
 async def test_noise_and_half_frames_on_the_line(
