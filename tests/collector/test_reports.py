@@ -12,8 +12,12 @@ import pytest
 from station.collector import reports as reports_module
 from station.collector.event_names import EVENT_NAMES, codes_named_as, event_name
 from station.collector.reports import Reports
+from station.config import FrontendConfig
 from station.errors import DatabaseDown
 from station.frontend.link import Report
+from station.frontend.registry import Registry
+from station.frontend.server import FrontServer
+from station.frontend.trace import Trace
 from station.live import Feed
 from station.protocols.dlt645 import Version, requests
 from station.protocols.dlt645 import frame as dlt645
@@ -30,6 +34,8 @@ from station.protocols.dlt698.report import (
 )
 from station.protocols.qgdw1376 import frame as qgdw1376
 from station.protocols.qgdw1376.functions import make_unit
+from station.protocols.qgdw1376.link import login
+from station.protocols.qgdw1376.parser import Parser
 from station.protocols.qgdw1376.units import DataUnit, join
 from station.store.database import Database
 from station.store.objects.events import Event
@@ -308,6 +314,35 @@ async def test_the_queue_is_bounded(
     events, _ = await storing.stored()
     assert {event.happened_at.minute for event in events if event.happened_at} == {2, 3, 4}
     await storing.reports.stop()
+
+
+async def test_a_report_over_a_real_link(storing: Storing) -> None:
+    """It is confirmed at once, and what it tells is stored with its frame."""
+    registry = Registry(storing.feed, storing.database.links, "test")
+    settings = FrontendConfig().model_copy(update={"host": "127.0.0.1", "port": 0})
+    trace = Trace(storing.feed, storing.database.frames)
+    front = FrontServer(settings, registry, trace, on_report=storing.reports.take)
+    await front.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        address = qgdw1376.Address.from_text(TERMINAL)
+        writer.write(login(address, 1).to_bytes())
+        parser = Parser()
+        for frame in (None, records(OUTAGE), records(OUTAGE)):
+            if frame is not None:
+                writer.write(frame.to_bytes())
+            confirmation = None
+            while confirmation is None:
+                parser.receive_data(await asyncio.wait_for(reader.read(1000), WAIT_S))
+                confirmation = parser.next_event()
+            assert isinstance(confirmation, qgdw1376.Frame)
+            assert confirmation.afn == qgdw1376.CONFIRMATION
+        [event], _ = await storing.stored()
+        assert (event.code, event.link, event.protocol) == ("1376-14", TERMINAL, "qgdw1376")
+        assert event.raw == records(OUTAGE).to_bytes()
+        writer.close()
+    finally:
+        await front.stop()
 
 
 def test_names_of_events() -> None:
