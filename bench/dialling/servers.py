@@ -14,19 +14,25 @@ import resource
 import sys
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpserver import TCPServer
 
+from station.app import Station, settle_memory
 from station.config import Config, DatabaseConfig, FrontendConfig, WebConfig
+from station.frontend.guard import Guard
+from station.frontend.history import History
 from station.frontend.registry import Registry
 from station.frontend.server import BACKLOG, READ_BUFFER_SIZE, FrontServer
 from station.frontend.trace import Trace
+from station.frontend.traffic import TrafficLog
 from station.live import Feed
 from station.protocols.qgdw1376 import link
 from station.protocols.qgdw1376.frame import Address
 
 HOST = "127.0.0.1"
+ZONE = ZoneInfo("Asia/Shanghai")
 DESCRIPTORS_KEPT = 2_000  # The front-end leaves the low ones to others, and has some itself.
 IDLE_TIMEOUT_S = 3600.0  # Longer than any measurement: links wait while others have their turn.
 
@@ -52,20 +58,22 @@ def settings() -> FrontendConfig:
 
 
 async def serve_front(_folder: Path) -> int:
+    """Start the parts as `station.app` does, as far as terminals have to do with them."""
     feed: Any = Feed()
     nowhere: Any = Nowhere()
     registry = Registry(feed, nowhere, "bench")
     registry.start()
+    History(registry, nowhere).start()
+    TrafficLog(registry, nowhere, ZONE).start()
     trace = Trace(feed, nowhere)
     trace.start()
-    front = FrontServer(settings(), registry, trace)
+    front = FrontServer(settings(), registry, trace, guard=Guard(), zone=ZONE)
     await front.start()
+    settle_memory()
     return front.port
 
 
 async def serve_station(folder: Path) -> int:
-    from station.app import Station  # The others do without most of it.
-
     config = Config(
         web=WebConfig().model_copy(update={"host": HOST, "port": 0}),
         frontend=settings(),
@@ -73,6 +81,7 @@ async def serve_station(folder: Path) -> int:
     )
     station = Station(config)
     await station.start()
+    settle_memory()
     return station.front.port
 
 
