@@ -128,6 +128,8 @@ class ModemTalk:
     def hear_packet(self, packet: bytes) -> None:
         """Take a registration or a heartbeat, and send it back if the modem wants that."""
         connection = self._connection
+        if not connection.is_open:
+            return
         at = connection.moment()
         heard = Heard.HEARTBEAT if packet == self._heartbeat else Heard.LOGIN
         row = connection.session.handle(heard, self.name)
