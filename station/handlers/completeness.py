@@ -179,17 +179,20 @@ class CalendarHandler(RunHandler):
             raise InvalidValue("item", self.language.say("the task does not read this item"))
         return task
 
-    async def meters_of(self, task: Task, query: CalendarQuery) -> list[Meter]:
-        """Return the task's meters that the filter leaves."""
-        meters = await self.parts.completeness.targets(task)
-        if query.link:
-            meters = [meter for meter in meters if meter.link == query.link]
-        if query.group:
-            terminals = await self.parts.database.terminals.many()
-            links = {each.address for each in terminals if query.group in each.groups}
-            meters = [each for each in meters if query.group in each.groups or each.link in links]
+    async def chosen(self, targets: Sequence[Meter], query: CalendarQuery) -> list[Meter]:
+        """Return those of a task's meters that the filter leaves."""
         text = (query.text or "").casefold()
-        return [each for each in meters if text in f"{each.address} {each.name}".casefold()]
+        links: set[str] = set()
+        if query.group:
+            terminals = await self.parts.completeness.terminals()
+            links = {each.address for each in terminals.values() if query.group in each.groups}
+        return [
+            meter
+            for meter in targets
+            if query.link in (None, meter.link)
+            and (not query.group or query.group in meter.groups or meter.link in links)
+            and text in f"{meter.address} {meter.name}".casefold()
+        ]
 
     def days_of(self, query: CalendarQuery) -> list[date]:
         """Return the days of the month that is asked for, or of this one."""
@@ -228,7 +231,8 @@ class CompletenessHandler(CalendarHandler):
             self.finish_page("completeness.html", view=None, filter=query)
             return
         task, days = await self.task_of(query), self.days_of(query)
-        meters = await self.meters_of(task, query)
+        targets = await self.parts.completeness.targets(task)
+        meters = await self.chosen(targets, query)
         if self.is_download:
             await self._send_rows(task, query, meters, days)
             return
@@ -236,19 +240,23 @@ class CompletenessHandler(CalendarHandler):
         items = [query.item] if query.item else list(task.items)
         found = await self.parts.completeness.of_days(task, page, items, days[0], days[-1])
         view = _calendar(task, query.item, days, [_row(each, days) for each in found], len(meters))
-        context: dict[str, Any] = {} if self.wants_json else await self._context(task, days)
+        context: dict[str, Any] = (
+            {} if self.wants_json else await self._context(task, targets, days)
+        )
         self.show("completeness.html", view, filter=query, **context)
 
     async def _has_no_task(self) -> bool:
         return not (await self.parts.database.tasks.list(limit=1))[1]
 
-    async def _context(self, task: Task, days: Sequence[date]) -> dict[str, Any]:
+    async def _context(
+        self, task: Task, targets: Sequence[Meter], days: Sequence[date]
+    ) -> dict[str, Any]:
         """Return what the page needs besides the view."""
         database, zone = self.parts.database, self.parts.config.site.zone_info
         tasks, _ = await database.tasks.list(limit=TASKS_MAX)
-        meters = await self.parts.completeness.targets(task)
-        groups = {group for meter in meters for group in meter.groups}
-        groups |= {group for each in await database.terminals.many() for group in each.groups}
+        terminals = await self.parts.completeness.terminals()
+        groups = {group for meter in targets for group in meter.groups}
+        groups |= {group for each in terminals.values() for group in each.groups}
         today = local_day(utc_now(), zone)
         return {
             "tasks": tasks,
@@ -299,7 +307,7 @@ class FillHandler(CalendarHandler):
         if body.meter:
             meters = [await self.parts.database.meters.get(body.meter)]
         else:
-            found = await self.meters_of(task, body)
+            found = await self.chosen(await self.parts.completeness.targets(task), body)
             meters = found[body.skip : body.skip + body.size]
         addresses = [meter.address for meter in meters]
         run = await self.parts.scheduler.fill(addresses, days[0], days[-1], task.id)

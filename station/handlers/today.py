@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from station.collector.completeness import TaskCompleteness, all_meters
+from station.collector.completeness import TaskCompleteness, all_of
 from station.collector.outcome import Cause
 from station.collector.plan import targets_of
 from station.handlers.parts import Parts
@@ -62,7 +62,7 @@ class Today:
     async def _count(self, day: date) -> DayCounts:
         database = self._parts.database
         tasks = await self._parts.completeness.of_day(day)
-        meters = await all_meters(database.meters)
+        meters = await all_of(database.meters)
         stored = await database.readings.count([meter.address for meter in meters], day)
         asked, silent = silent_meters(tasks)
         waiting = set(silent).intersection(await self._under_way(tasks, meters, day))
@@ -84,7 +84,7 @@ class Today:
         if not active:
             return set()
         reached = [meter for meter in meters if parts.registry.find(meter.link) is not None]
-        terminals = {each.address: each for each in await parts.database.terminals.many()}
+        terminals = {each.address: each for each in await all_of(parts.database.terminals)}
         found = {
             meter.address
             for each in tasks

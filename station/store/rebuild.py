@@ -1,6 +1,6 @@
 """Schema 2: the coverage of the day sheets that are there already.
 
-Goes through all sheets once, some 20,000 a second. What is written does not depend on what stood
+Goes through all sheets once, some 10,000 a second. What is written does not depend on what stood
 there, so a migration that was cut off is done again from the beginning.
 """
 
