@@ -10,6 +10,7 @@ from station.protocols.dlt645.errors import (
     ERROR_BITS_2007,
     SECURITY_ERROR_BITS,
 )
+from station.protocols.dlt698 import dar
 
 
 def N_(message: str) -> str:  # noqa: N802  The name by which the message extractor knows it.
@@ -18,7 +19,15 @@ def N_(message: str) -> str:  # noqa: N802  The name by which the message extrac
 
 
 # Single words and phrases that stand inside sentences, in both languages.
-PHRASES = {text.en: text.zh for text in (*ERROR_BITS_2007, *ERROR_BITS_1997, *SECURITY_ERROR_BITS)}
+PHRASES = {
+    text.en: text.zh
+    for text in (
+        *ERROR_BITS_2007,
+        *ERROR_BITS_1997,
+        *SECURITY_ERROR_BITS,
+        *dar.WORDS.values(),
+    )
+}
 
 ROLE_NAMES = {
     "administrator": N_("administrator"),
@@ -181,6 +190,8 @@ SENTENCES: tuple[str, ...] = (
     N_("terminal %(terminal)s: its connection is now another terminal's"),
     N_("it refused with error %(number)s"),
     N_("it answered another function"),
+    N_("it answered with another service"),
+    N_("it answered with error %(number)s"),
     N_("it sent its active report status instead"),
     N_("meter %(meter)s answered"),
     N_("it answered %(asked)s"),
@@ -214,6 +225,23 @@ SENTENCES: tuple[str, ...] = (
     N_("L says %(told)s bytes, %(allowed)s are allowed"),
     N_("L says %(told)s bytes, %(here)s are here"),
     N_("protocol identification %(number)s is not in use"),
+    # What drivers say of a point.
+    N_("no way is left to have %(item)s"),
+    N_("its load profile is refused"),
+    N_("its daily freezes are refused"),
+    N_("its load profile gave %(later)s after %(earlier)s"),
+    N_("its daily freeze %(number)s bears %(moment)s"),
+    N_("its daily freezes %(newer)s and %(older)s bear %(first)s and %(second)s"),
+    N_("its record bears %(moment)s"),
+    N_("a block of its answer is missing"),
+    N_("terminal %(terminal)s had no answer of it"),
+    N_("no %(item)s of %(moment)s"),
+    N_("it keeps no records"),
+    N_("it has no such record"),
+    N_("its %(object)s is empty"),
+    N_("%(asked)s refused: %(phrases)s"),
+    N_("%(asked)s is refused"),
+    N_("meter %(meter)s: %(reason)s"),
     # Wide ones.
     N_("%(value)s is none of %(allowed)s"),
     N_("%(value)s is not in %(range)s"),

@@ -126,7 +126,7 @@ async def test_an_element_that_is_not_there_is_told_by_the_meter() -> None:
     assert causes(outcomes) == [None, Cause.NOT_A_NUMBER]
     (missed,) = await read(driver_on(server), live("energy_import_t4"))
     assert missed == Missed(
-        missed.want, Cause.NOT_A_NUMBER, f"meter {ADDRESS}: energy_import_t4: is not in its answer"
+        missed.want, Cause.NOT_A_NUMBER, f"meter {ADDRESS}: energy_import_t4 is not in its answer"
     )
 
 

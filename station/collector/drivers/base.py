@@ -200,4 +200,4 @@ def _may_pass(outcome: Outcome) -> bool:
 
 
 def _no_way(want: Want) -> Missed:
-    return Missed(want, Cause.REFUSED, f"{want.item.code} cannot be had in any way that is left")
+    return Missed(want, Cause.REFUSED, f"no way is left to have {want.item.code}")

@@ -93,7 +93,7 @@ class Dlt645Driver:
         """Read one identifier and return what came of the wanted items in it."""
         talk = self._talk
         if not self._is_given(data_id):
-            return [talk.missed(want, Cause.REFUSED, f"{data_id:04X} refused") for want in wants]
+            return [talk.missed(want, Cause.REFUSED, f"{data_id:04X} is refused") for want in wants]
         try:
             data, read_at = await talk.ask(data_id)
         except Refused as refusal:

@@ -47,7 +47,7 @@ class ClockWrong(Exception):
 async def read_profile(talk: Talk645, wants: Sequence[Want]) -> AsyncIterator[list[Outcome]]:
     """Read points of the load profile, span by span."""
     if _PROFILE in talk.refusals:
-        yield [talk.missed(want, Cause.REFUSED, "load profile refused") for want in wants]
+        yield [talk.missed(want, Cause.REFUSED, "its load profile is refused") for want in wants]
         return
     whole = _BY_CLASS in talk.refusals
     for data_class, members in _by_class(talk, wants, whole=whole).items():
@@ -116,7 +116,7 @@ class _Profile:
 
     async def _records(self, span: Sequence[Want], step: timedelta) -> "_Records":
         if self._empty >= NO_RECORD_MAX:
-            return _Records({}, utc_now(), f"no record at {NO_RECORD_MAX} times before")
+            return self._none(span[0].moment)
         start = span[0].moment
         records = await self._ask(start, (span[-1].moment - start) // step + 1)
         self._empty = 0 if records.found else self._empty + 1
@@ -132,13 +132,16 @@ class _Profile:
         except Refused as refusal:
             if self._data_class == profile.ALL_CLASSES:
                 if isinstance(refusal, NoSuchData):  # Not for this time (digest section 11).
-                    return _Records({}, utc_now(), "no record for that time")
+                    return self._none(start)
                 raise
         self._data_class = profile.ALL_CLASSES
         records = await self._ask(start, count)
         if records.found:
             self._talk.refusals.note(_BY_CLASS)
         return records
+
+    def _none(self, start: datetime) -> "_Records":
+        return _Records({}, utc_now(), f"no record at {start.astimezone(self._talk.zone)}")
 
     async def _ask_once(self, start: datetime, count: int) -> "_Records":
         talk = self._talk
@@ -244,7 +247,7 @@ class _Freezes:
         Raises Refused if the meter has no freezes at all, and ClockWrong.
         """
         if _FREEZES in self._talk.refusals:
-            raise Refused(f"meter {self._talk.meter.address}: daily freezes refused")
+            raise Refused(f"meter {self._talk.meter.address}: its daily freezes are refused")
         number = self._between(day)
         if number is not None:
             return number

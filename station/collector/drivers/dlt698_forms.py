@@ -55,7 +55,7 @@ class Asked698:
         return Forms(asked, gone)
 
     def _refused(self, want: Want) -> Missed:
-        text = f"meter {self.meter.address}: {want.item.id_698} refused"
+        text = f"meter {self.meter.address}: {want.item.id_698} is refused"
         return Missed(want, Cause.REFUSED, text)
 
 

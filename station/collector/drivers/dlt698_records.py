@@ -189,7 +189,7 @@ class _Records:
             wants = forms.asked[oad]
             given = [row[oad] for row in records.found.values() if oad in row]
             if any(is_ahead(moment, records.read_at) for moment in records.found):
-                text = f"a record of {self._store.text}bears {max(records.found)}"
+                text = f"its record bears {max(records.found)}"
                 outcomes += [self._missed(want, Cause.CLOCK_WRONG, text) for want in wants]
             elif records.found and all(data.type is DataType.NULL for data in given):
                 self._asked.refusals.note(self._store.text + oad.text)
@@ -206,7 +206,7 @@ class _Records:
             return outcome_of(meter, want, oad, data, records.read_at, "recorded", zone)
         if any(moment > want.moment for moment in records.found):
             return Got(want, None, records.read_at, "recorded")
-        text = f"no record of {self._store.text}at {want.moment.astimezone(zone):%Y-%m-%d %H:%M}"
+        text = f"no record at {want.moment.astimezone(zone)}"
         return self._missed(want, Cause.NO_RECORD, text)
 
     def _missed(self, want: Want, cause: Cause, text: str) -> Missed:

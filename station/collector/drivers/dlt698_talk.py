@@ -41,6 +41,7 @@ CLIENT = 0  # CA: not specified, as in our answer to a login (digest, section 1.
 PROXY_MARGIN_S = 10.0  # For the way to a terminal and back (digest, section 11).
 RECORDS_SIZE = 512  # Of an answer with records, as `dlt698_records` asks for them.
 TIMED_OUT = Dar(33)
+ANOTHER_SERVICE = "it answered with another service"
 
 # What an association is asked for (digest, section 6).
 VERSIONS = (0x0010, 0x0016)
@@ -137,12 +138,12 @@ class Talk698:
             while following is not None:
                 apdu, _ = await self._ask(partial(_as_it_is, following), each_s)
                 if not isinstance(apdu, get.GetResponseNext):
-                    raise BadAnswer(f"{self.server}: it answered GET-Next with another service")
+                    raise BadAnswer(f"meter {self.meter}: {ANOTHER_SERVICE}")
                 following = answer.add(apdu)
             if answer.dar is not None:
-                raise Refused(f"{self.server}: refused the next block: {answer.dar.words.en}")
+                raise Refused(f"meter {self.meter}: GET-Next refused: {answer.dar.words.en}")
             if not answer.is_complete:
-                raise BadAnswer(f"{self.server}: a block of its answer is missing")
+                raise BadAnswer(f"meter {self.meter}: a block of its answer is missing")
             return answer.results, read_at
 
     async def _ask(self, make: Callable[[int], Apdu], timeout_s: float) -> tuple[Apdu, datetime]:
@@ -153,7 +154,7 @@ class Talk698:
             if await self._associate(timeout_s):
                 apdu, read_at = await self._ask_twice(make, timeout_s)
         if isinstance(apdu, ServerError):
-            raise Refused(f"{self.server}: it answered with error {apdu.kind}")
+            raise Refused(f"meter {self.meter}: it answered with error {apdu.kind}")
         return apdu, read_at
 
     async def associate(self) -> bool:
@@ -190,7 +191,7 @@ class Talk698:
         try:
             return decode_apdu(answer.frame.apdu), answer.at
         except FrameError as error:
-            raise BadAnswer(f"{self.server}: {error}") from None
+            raise BadAnswer(f"meter {self.meter}: {error}") from None
 
 
 def _connect(version: int, piid: int) -> ConnectRequest:
@@ -252,7 +253,7 @@ class DirectAsker:
             return Objects(answer.results, read_at)
         if isinstance(answer, list):
             return Objects([one for one in answer if isinstance(one, AttributeResult)], read_at)
-        raise BadAnswer(f"{self._talk.server}: it answered with another service")
+        raise BadAnswer(f"meter {self._talk.meter}: {ANOTHER_SERVICE}")
 
     async def records(self, query: RecordQuery) -> Records:
         """Read records of the meter."""
@@ -264,7 +265,7 @@ class DirectAsker:
             return Records((answer.result,), read_at)
         if isinstance(answer, list):
             return Records([one for one in answer if isinstance(one, RecordResult)], read_at)
-        raise BadAnswer(f"{self._talk.server}: it answered with another service")
+        raise BadAnswer(f"meter {self._talk.meter}: {ANOTHER_SERVICE}")
 
 
 class ProxyAsker:
@@ -293,7 +294,7 @@ class ProxyAsker:
             self._refusals.note(_PROXY_OBJECTS)
             return await self._direct.objects(oads)
         if not isinstance(answer, proxy.ProxyResponseGetList):
-            raise BadAnswer(f"{self._terminal.server}: it answered with another service")
+            raise BadAnswer(f"meter {self._terminal.meter}: {ANOTHER_SERVICE}")
         results = [one for target in answer.targets for one in target.results]
         if results and all(one.result == TIMED_OUT for one in results):
             raise self._timeout()
@@ -313,7 +314,7 @@ class ProxyAsker:
             self._refusals.note(_PROXY_RECORDS)
             return await self._direct.records(query)
         if not isinstance(answer, proxy.ProxyResponseGetRecord):
-            raise BadAnswer(f"{self._terminal.server}: it answered with another service")
+            raise BadAnswer(f"meter {self._terminal.meter}: {ANOTHER_SERVICE}")
         if answer.result.rows == TIMED_OUT:
             raise self._timeout()
         return Records((answer.result,), read_at)

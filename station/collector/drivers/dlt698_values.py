@@ -60,7 +60,7 @@ def outcome_of(
     if wanted != oad and data.type is DataType.ARRAY:
         part = data.value[wanted.index - 1] if wanted.index <= len(data.value) else None
     if part is None:
-        return _rejected(meter, want, "is not in its answer")
+        return _rejected(meter, want, f"{want.item.code} is not in its answer")
     if part.type is DataType.STRUCTURE and part.value:
         part = part.value[0]
     if part.type is DataType.NULL:
@@ -68,12 +68,12 @@ def outcome_of(
     try:
         return Got(want, want.item.to_value(_decoded(part, want.item), zone), read_at, quality)
     except (ValueError, OverflowError) as error:  # A clock may show the year 1.
-        return _rejected(meter, want, str(error))
+        return _rejected(meter, want, f"{want.item.code}: {error}")
 
 
 def missed_of(meter: str, want: Want, dar: Dar) -> Missed:
     """Return why there is no value, as the result of an access says it."""
-    text = f"meter {meter}: {want.item.id_698}: {dar.words.en}"
+    text = f"meter {meter}: {want.item.id_698} refused: {dar.words.en}"
     if dar.code == _TIMED_OUT:
         return Missed(want, Cause.NO_ANSWER, text)
     if dar.code in RETRY:
@@ -112,4 +112,4 @@ def _decoded(data: Data, item: Item) -> object:
 
 
 def _rejected(meter: str, want: Want, text: str) -> Missed:
-    return Missed(want, Cause.NOT_A_NUMBER, f"meter {meter}: {want.item.code}: {text}")
+    return Missed(want, Cause.NOT_A_NUMBER, f"meter {meter}: {text}")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from station.collector.drivers.base import Memory, NoMemory, Refusals, Work
 from station.collector.drivers.dlt698_records import DAY_FREEZE, FREEZE_TIME, MINUTE_FREEZE, ONE_DAY
-from station.collector.drivers.dlt698_talk import Port698, Talk698
+from station.collector.drivers.dlt698_talk import ANOTHER_SERVICE, Port698, Talk698
 from station.collector.drivers.dlt698_values import moment_in, oad_of, outcome_of, whole_of
 from station.collector.outcome import Cause, Missed, Outcome
 from station.collector.plan import Want
@@ -88,11 +88,14 @@ class Terminal698:
             (meter, wants) for meter, wants in batch if _RECORDS not in refusals[meter.address]
         ]
         found: _Found = {}
-        cause, text = Cause.REFUSED, f"terminal {self._talk.server} refuses its records"
+        cause, text = Cause.REFUSED, f"terminal {self._talk.server}: it keeps no records"
         if asked:
             try:
                 found = await self._find(store, beside, asked)
-                cause, text = Cause.NO_RECORD, f"terminal {self._talk.server} has no such record"
+                cause, text = (
+                    Cause.NO_RECORD,
+                    f"terminal {self._talk.server}: it has no such record",
+                )
             except Refused as refusal:
                 text = str(refusal)
                 for meter, _ in asked:
@@ -115,7 +118,9 @@ class Terminal698:
             if data is not None and data.type is not DataType.NULL:
                 address, at, quality = meter.address, entry.read_at, entry.quality
                 return outcome_of(address, want, oad, data, at, quality, self._zone)
-        return Missed(want, Cause.NO_RECORD, f"{missed.text}: {whole.text} is empty")
+        return Missed(
+            want, Cause.NO_RECORD, f"terminal {self._talk.server}: its {whole.text} is empty"
+        )
 
     async def _find(self, store: Oad, beside: timedelta, batch: Sequence[Work]) -> _Found:
         """Return what the terminal stored around the wanted moments. Raises Refused."""
@@ -135,7 +140,7 @@ class Terminal698:
         )
         results = [answer.result] if isinstance(answer, GetResponseRecord) else answer
         if not isinstance(results, list):
-            raise BadAnswer(f"terminal {self._talk.server}: it answered with another service")
+            raise BadAnswer(f"terminal {self._talk.server}: {ANOTHER_SERVICE}")
         found: dict[tuple[str, datetime], _Entry] = {}
         for result in results:
             if isinstance(result, RecordResult):
@@ -146,7 +151,7 @@ class Terminal698:
         self, result: RecordResult, read_at: datetime
     ) -> Iterator[tuple[tuple[str, datetime], _Entry]]:
         if isinstance(result.rows, Dar):
-            raise Refused(f"terminal {self._talk.server}: {result.rows.words.en}")
+            raise Refused(f"terminal {self._talk.server}: 60120300 refused: {result.rows.words.en}")
         for row in result.rows:
             by_column = dict(zip(result.columns, row, strict=True))
             address = _address_in(by_column.get(METER_ADDRESS))
