@@ -105,6 +105,32 @@ async def test_demo_site_is_what_runs_without_a_file(front):
     assert process.returncode == 0
 
 
+async def test_site_made_from_numbers(front):
+    made = ("--terminals", 3, "--meters", 2, "--delay-ms", 5, "--dead", "50%", "--lost", "2%")
+    process = await start("--connect", front.place, *made)
+    logins = [await front.next() for _ in range(3)]
+    assert {address for address, _ in logins} == {f"9800000{number}" for number in range(1, 4)}
+    process.terminate()
+    out, _ = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert b"terminals: 3, meters: 6" in out
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--terminals", 0), "expected 1..9999, got '0'"),
+        (("--terminals", 2, "--lost", "200%"), "expected a share such as 2% or 0.02, got '200%'"),
+        (("--terminals", 2, "--site", "x.yaml"), "not allowed with argument"),
+    ],
+)
+async def test_numbers_that_make_no_site(words, says):
+    process = await start("--connect", "127.0.0.1:7001", *words)
+    _, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+    assert process.returncode == 2
+    assert says in err.decode()
+
+
 async def test_bad_site_is_named_and_ends_with_2(front, site):
     site.write_text(SITE.replace("meters:", "meter:"))
     process = await start("--connect", front.place, "--site", site)

@@ -489,3 +489,25 @@ async def test_real_meter_line_that_is_not_there_is_silence():
     site = site_of(line(MeterSite(address=METER, tcp=place)))
     async with logged_in(site) as (_, connection):
         assert forward.is_denial(await connection.read(METER))
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+async def test_ports_side_by_side_if_the_terminal_can(parallel):
+    silent = LineSite(port=2, meters=(MeterSite(address=METER, dead=True),))
+    lively = LineSite(port=3, meters=(MeterSite(address=OTHER),))
+    terminal = TerminalSite(
+        address=TERMINAL,
+        delay_ms=(0, 0),
+        silence_ms=300,
+        parallel_ports=parallel,
+        lines=(silent, lively),
+    )
+    async with front_end() as front, running(front, Site(terminals=(terminal,))):
+        connection = await front.next()
+        await connection.next(link.LinkFunction.LOGIN)
+        for port, meter in ((2, METER), (3, OTHER)):
+            request = dlt645.read(Version.V2007, meter, ENERGY)
+            connection.send(connection.forwarded(request, port=port))
+        first, second = await connection.next(), await connection.next()
+    assert forward.is_denial(second if parallel else first)
+    assert forward.inner_bytes(first if parallel else second)
