@@ -197,6 +197,8 @@ async def test_run_by_hand_is_followed_to_its_end(site: Office) -> None:
     assert (ended["due"], ended["done"], ended["success"]) == (1, 1, 1)
     assert ended["failures"] == []
     assert "Nothing failed" in text_of(await ann.get(f"/runs/{run['id']}"))
+    status, refused = await ann.json("POST", f"/api/runs/{run['id']}/refill")
+    assert (status, refused["error"]["code"]) == (409, "conflict")
     status, runs = await ann.json("GET", f"/api/runs?task={task['id']}")
     assert runs["items"][-1]["id"] == run["id"]
     assert (await ann.json("POST", f"/api/runs/{run['id']}/cancel"))[0] == 404
@@ -230,8 +232,11 @@ async def test_run_that_leaves_holes_names_them(site: Office) -> None:
     assert "no answer" in page
     csv = text_of(await ann.get(f"/runs/{run['id']}?format=csv"))
     assert csv.splitlines()[1].startswith('000000000163,"Voltage, phase A",no answer,')
+    status, fill = await ann.json("POST", f"/api/runs/{run['id']}/refill")
+    assert (status, fill["kind"], fill["task"]) == (201, "fill", task["id"])
     ann.cookies["language"] = "zh"
     assert "无应答" in words_of(await ann.get(f"/runs/{run['id']}"))
+    assert "手动补采" in words_of(await ann.get(f"/runs/{fill['id']}"))
 
 
 async def test_frames_are_listed_filtered_and_downloaded(site: Office) -> None:
