@@ -228,6 +228,7 @@ SENTENCES: tuple[str, ...] = (
     # What drivers say of a point.
     N_("no way is left to have %(item)s"),
     N_("its load profile is refused"),
+    N_("its load profile does not hold %(item)s"),
     N_("its daily freezes are refused"),
     N_("its load profile gave %(later)s after %(earlier)s"),
     N_("its daily freeze %(number)s bears %(moment)s"),

@@ -238,7 +238,9 @@ async def test_recorded_points_of_one_class_are_asked_in_spans() -> None:
 async def test_points_of_several_classes_are_asked_at_once_if_that_is_shorter() -> None:
     wants = recorded("power_total", 1) + recorded("voltage_a", 1)
     bus = WrittenBus({"11 26112201000106000001": block(1, 0, POWER)})
-    assert values(await read_all(bus, wants)) == [1000, None]
+    power, voltage = await read_all(bus, wants)
+    assert values([power]) == [1000]
+    assert causes([voltage]) == [Cause.REFUSED]  # It is not in this load profile.
     assert len(bus.asked) == exchanges_of(METER, wants, Way.PROFILE) == 1
     many = [want for hour in range(8) for want in recorded("power_total", hour, hour + 0.5)]
     assert exchanges_of(METER, many, Way.PROFILE) == 4  # 40 bytes each, 196 in an answer.
@@ -260,6 +262,17 @@ async def test_a_later_record_proves_that_an_earlier_one_is_not_there() -> None:
     bus = WrittenBus({"11 26112201000206020001": block(1, 15, POWER)})
     outcomes = await read_all(bus, recorded("power_total", 1, 1.25))
     assert values(outcomes) == [None, 1000]
+
+
+async def test_what_the_profile_does_not_hold_is_read_live() -> None:
+    memory = Remembering()
+    bus = WrittenBus({"11 26112201000106010001": block(1, 0, POWER), "11 02010100": "01 22"})
+    moment = MIDNIGHT + timedelta(hours=1)
+    want = Want(ITEM_BY_CODE["voltage_a"], moment, (Way.PROFILE, Way.LIVE))
+    for _ in range(2):
+        found = await read(bus, [want], memory=memory)
+        assert value(found["voltage_a"]) == 2201
+    assert bus.asked == ["11 26112201000106010001", "11 02010100", "11 02010100"]
 
 
 async def test_no_record_yet_stays_open() -> None:

@@ -37,7 +37,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=timezone.utc)
 MIDNIGHT = NOW - timedelta(hours=10)
 ADDRESS = "000000000161"
-EXAMPLES = 150
+EXAMPLES = 80
 
 
 def wants(protocol: str, *ways: Way) -> list[Want]:

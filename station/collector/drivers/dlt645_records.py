@@ -49,6 +49,9 @@ async def read_profile(talk: Talk645, wants: Sequence[Want]) -> AsyncIterator[li
     if _PROFILE in talk.refusals:
         yield [talk.missed(want, Cause.REFUSED, "its load profile is refused") for want in wants]
         return
+    if lost := [want for want in wants if _quantity(talk, want) in talk.refusals]:
+        yield [_not_recorded(talk, want) for want in lost]
+        wants = [want for want in wants if _quantity(talk, want) not in talk.refusals]
     whole = _BY_CLASS in talk.refusals
     for data_class, members in _by_class(talk, wants, whole=whole).items():
         async for outcomes in _Profile(talk, data_class).read(members):
@@ -179,11 +182,24 @@ def _check_times(moments: Sequence[datetime], start: datetime, read_at: datetime
 def _recorded(talk: Talk645, want: Want, records: _Records) -> Outcome:
     """Return what the load profile says of a point; a later record proves that it has none."""
     values = records.found.get(want.moment)
-    if values is not None:
-        return talk.value(want, values.get(talk.id_of(want.item)), records.read_at, "recorded")
+    data_id = talk.id_of(want.item)
+    if values is not None and data_id in values:
+        return talk.value(want, values[data_id], records.read_at, "recorded")
+    if records.found and not any(data_id in found for found in records.found.values()):
+        talk.refusals.note(_quantity(talk, want))
+        return _not_recorded(talk, want)
     if any(moment > want.moment for moment in records.found):
         return Got(want, None, records.read_at, "recorded")
     return talk.missed(want, Cause.NO_RECORD, records.none)
+
+
+def _quantity(talk: Talk645, want: Want) -> str:
+    """Return how the refusals call a quantity that the load profile does not hold."""
+    return f"{_PROFILE} {talk.id_of(want.item):08X}"
+
+
+def _not_recorded(talk: Talk645, want: Want) -> Outcome:
+    return talk.missed(want, Cause.REFUSED, f"its load profile does not hold {want.item.code}")
 
 
 def _clock_wrong(talk: Talk645, wants: Iterable[Want], wrong: ClockWrong) -> list[Outcome]:
