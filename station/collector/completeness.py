@@ -28,7 +28,7 @@ GRACE = timedelta(minutes=2)  # A moment counts once there has been time to read
 DAY = timedelta(days=1)
 TASKS_MAX = 1000
 THINGS_PER_PAGE = 1000  # Read in pieces of some 10 ms.
-SHEETS_PER_STEP = 10_000  # Counted at a time: some 10 ms of work.
+SHEETS_PER_STEP = 4_000  # Counted at a time: some 10 ms of work.
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from station.store.objects.tasks import Task
 from station.units import local_day, utc_now
 from station.words import Text
 
-METERS_MAX = 200  # Of one answer: 6,000 cells, which are made in some 30 ms.
+METERS_MAX = 100  # Of one answer: 3,000 cells, which are made in some 20 ms.
 METERS_PER_STEP = 30  # Of a file: some 1,000 rows at a time.
 TASKS_MAX = 1000
 FILLS_SHOWN = 5
