@@ -39,6 +39,9 @@ class Way(Enum):
     LIVE = "live read"
 
 
+_KNOWN_WAYS: dict[tuple[Way, ...], tuple[Way, ...]] = {}  # A run has 200,000 wants, of few kinds.
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """One point to read, and the ways to have it, best first."""
@@ -98,7 +101,8 @@ def ways(meter: Meter, item: Item, moment: datetime, *, period: timedelta, now: 
     if now - moment < min(period, LIVE_WINDOW_MAX):
         finer = period < timedelta(minutes=meter.profile_interval_min)
         found.insert(0 if finer else len(found), Way.LIVE)
-    return tuple(found)
+    known = tuple(found)
+    return _KNOWN_WAYS.setdefault(known, known)
 
 
 def _records(meter: Meter, item: Item) -> bool:

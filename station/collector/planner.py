@@ -6,10 +6,12 @@ in between.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -25,12 +27,24 @@ from station.store.objects.tasks import Task
 from station.store.objects.terminals import Terminal, Terminals
 from station.units import MINUTE, day_start, local_day, utc_now
 
-METERS_READ_AT_ONCE = 500  # From the archive: some 10 ms.
+METERS_READ_AT_ONCE = 200  # From the archive: some 5 ms.
+# A new task with weeks to fill wants millions of points: they are taken in portions.
+POINTS_MAX = 200_000  # Of one run: some 40 MB, and 20 ms for the collector of garbage.
+METER_POINTS_MAX = 5_000  # The newest ones of one meter: some weeks of an item.
 ARCHIVE_KEPT_S = 60.0  # Links that come up one by one plan the same meters again and again.
-METERS_AT_ONCE = 25  # Some milliseconds of planning, a month of quarter hours included.
+METERS_AT_ONCE = 25  # In one query of what is stored.
+METERS_PER_TURN = 5  # Some milliseconds of planning, then others have their turn.
 PAUSES_S = (0.5, 1.0, 2.0, 5.0)  # While the database is down; the last one repeats.
 
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """What is missing and can be read; `more` when that is not all of it."""
+
+    work: list[MeterWork]
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +127,11 @@ class Planner:
         *,
         with_newest: bool,
         skipped: Sequence[Span],
-    ) -> list[MeterWork]:
+    ) -> Holes:
         """Return what is missing up to a moment over these links, as deep as the task fills.
 
-        Meters that gave nothing lately are asked less often. The newest moment is left out when
-        a tick is reading it.
+        Meters that gave nothing lately are asked less often, and dead ones for one point. The
+        newest moment is left out when a tick is reading it.
         """
         meters, terminals = await self.targets(task)
         now = utc_now()
@@ -128,24 +142,30 @@ class Planner:
         ]
         days = _days(plan.first_day(task, now, self._zone), local_day(until, self._zone))
         last = until if with_newest else until - MINUTE
-        return await self._missing(task, due, terminals, days, last, skipped)
+        found = await self._missing(task, due, terminals, days, last, skipped)
+        dead = [one for one in found.work if self._memory.is_dead(one.meter.address)]
+        probes = [replace(one, wants=one.wants[-1:]) for one in dead]
+        living = [one for one in found.work if not self._memory.is_dead(one.meter.address)]
+        return Holes([*living, *probes], found.more or any(len(one.wants) > 1 for one in dead))
 
     async def holes(
         self, tasks: Sequence[Task], meters: Collection[str], first: date, last: date
-    ) -> list[MeterWork]:
+    ) -> Holes:
         """Return the holes of meters on these days, over tasks that may overlap."""
-        now = utc_now()
-        end = day_start(last + timedelta(days=1), self._zone) - MINUTE
+        end = min(day_start(last + timedelta(days=1), self._zone) - MINUTE, utc_now())
         found: dict[str, MeterWork] = {}
+        more = False
         for task in tasks:
             own, terminals = await self.targets(task)
             chosen = [meter for meter in own if meter.address in meters]
-            for one in await self._missing(
-                task, chosen, terminals, _days(first, last), min(end, now), ()
-            ):
+            holes = await self._missing(task, chosen, terminals, _days(first, last), end, ())
+            more = more or holes.more
+            for one in holes.work:
                 before = found.get(one.meter.address)
                 found[one.meter.address] = one if before is None else _joined(before, one)
-        return list(found.values())
+            if more:
+                break
+        return Holes(list(found.values()), more)
 
     async def _read_archive(self) -> "_Archive":
         read_at = time.monotonic()
@@ -166,22 +186,29 @@ class Planner:
         days: Sequence[date],
         until: datetime,
         skipped: Sequence[Span],
-    ) -> list[MeterWork]:
+    ) -> Holes:
         now = utc_now()
-        work = []
-        for some in _chunks(meters):
+        work: list[MeterWork] = []
+        points, more = 0, False
+        for some in _chunks(_side_by_side(meters)):
+            if points >= POINTS_MAX:
+                return Holes(work, more=True)
             addresses = [meter.address for meter in some]
             ask = partial(self._readings.stored_slots, addresses, task.items, days[0], days[-1])
             stored = await patiently(ask)
-            for meter in some:
+            for number, meter in enumerate(some):
+                if number % METERS_PER_TURN == 0:
+                    await asyncio.sleep(0)
                 terminal = terminals.get(meter.link)
                 wants = plan.missing(
                     task, meter, days, stored, until=until, now=now, zone=self._zone,
                     terminal=terminal, skipped=skipped,
                 )  # fmt: skip
                 if wants:
-                    work.append(MeterWork(meter, tuple(wants), terminal))
-        return work
+                    work.append(MeterWork(meter, tuple(wants[-METER_POINTS_MAX:]), terminal))
+                    points += len(work[-1].wants)
+                    more = more or len(wants) > METER_POINTS_MAX
+        return Holes(work, more)
 
 
 async def patiently(ask: Callable[[], Awaitable[Found]]) -> Found:
@@ -193,6 +220,17 @@ async def patiently(ask: Callable[[], Awaitable[Found]]) -> Found:
         except DatabaseDown:
             await asyncio.sleep(PAUSES_S[min(attempt, len(PAUSES_S) - 1)])
             attempt += 1
+
+
+def _side_by_side(meters: Sequence[Meter]) -> list[Meter]:
+    """Return meters so that all links have a share in every portion: the first of each, .."""
+    numbers: Counter[str] = Counter()
+    places = []
+    for meter in meters:
+        places.append((numbers[meter.link], meter))
+        numbers[meter.link] += 1
+    places.sort(key=itemgetter(0))
+    return [meter for _, meter in places]
 
 
 def _joined(one: MeterWork, other: MeterWork) -> MeterWork:

@@ -130,7 +130,8 @@ class Scheduler:
     ) -> Run:
         """Fill the holes of meters on these days, both included: of a task, or of all tasks.
 
-        A run without work ends at once. Raises NotFound, or Conflict when it is done already.
+        A run without work ends at once; where very much is missing, more runs follow. Raises
+        NotFound, or Conflict when it is done already.
         """
         if task_id is None:
             tasks = [task for task in await self._all_tasks() if task.enabled]
@@ -140,15 +141,23 @@ class Scheduler:
         for active in self._active.values():
             if active.run.kind == "fill" and not wanted.isdisjoint(active.meters):
                 raise Conflict("holes of these meters are being filled already")
-        work = await self._planner.holes(tasks, wanted, first_day, last_day)
+        holes = await self._planner.holes(tasks, wanted, first_day, last_day)
         only = tasks[0] if len(tasks) == 1 else None
         run = Run(
             new_id(), only.id if only else "", only.name if only else "",
             day_start(first_day, self._zone), utc_now(), station=self._station, kind="fill",
-            due=sum(len(one.wants) for one in work),
+            due=sum(len(one.wants) for one in holes.work),
         )  # fmt: skip
-        filling = self._runner.execute(run, work, priority=Priority.GAP, source="gap")
-        self._enter(UnderWay(run, spawn(filling, name=f"fill {run.id}"), meters=wanted))
+
+        async def work() -> None:
+            closed = await self._runner.execute(
+                run, holes.work, priority=Priority.GAP, source="gap"
+            )
+            if holes.more and closed.success:
+                del self._active[run.id]
+                await self.fill(meters, first_day, last_day, task_id)
+
+        self._enter(UnderWay(run, spawn(work(), name=f"fill {run.id}"), meters=wanted))
         return run
 
     def cancel(self, run_id: str) -> None:
@@ -315,22 +324,24 @@ class Scheduler:
     def _enter(self, under_way: UnderWay) -> None:
         run_id = under_way.run.id
         self._active[run_id] = under_way
-        under_way.work.add_done_callback(lambda _: self._active.pop(run_id))
+        under_way.work.add_done_callback(lambda _: self._active.pop(run_id, None))
 
     async def _execute(self, task: Task, run: Run, links: frozenset[str]) -> None:
         until = None if run.kind == "manual" else grid.window_end(task, utc_now(), self._zone)
         if run.kind == "gap":
             progress = self._progress.get(task.id)
-            work = await self._planner.gaps(
+            holes = await self._planner.gaps(
                 task, run.moment, links,
                 with_newest=not self._is_active(task, "task"),
                 skipped=progress.skipped if progress else (),
             )  # fmt: skip
-            if not work:
+            if not holes.work:
                 return  # Nothing is missing: no line in the ledger.
             closed = await self._runner.execute(
-                run, work, priority=Priority.GAP, source="gap", until=until
+                run, holes.work, priority=Priority.GAP, source="gap", until=until
             )
+            if holes.more and closed.success:
+                self._wait_for_gap_run[task.id] |= links
             self._look_again(task, closed)
             return
         if run.kind == "manual" or task.once_at is not None:
