@@ -29,6 +29,8 @@ from station.protocols.describe import describe, summary
 from station.store.objects.frames import FrameRecord
 from station.units import from_local
 
+DOWNLOADED_MAX = 20_000  # Frames of one file; words of more would keep a core busy too long.
+SHOWN_AT_ONCE_MAX = 100  # Frames that are put in words on the loop: some 20 ms.
 # Characters that are pasted: the longest frame, 16 kB of DL/T 698.45, takes 50,000 with blanks.
 # Each byte becomes an element of the page, and a browser has to stay quick with all of them.
 HEX_SIZE_MAX = 60_000
@@ -168,7 +170,7 @@ class FramesHandler(Handler):
     async def get(self) -> None:
         query = self.parse_query(FramesQuery)
         records, total = await self._records(query)
-        items = [frame_view(record, self.language, decoded=self.wants_json) for record in records]
+        items = await self._views(records)
         if self.get_query_argument("format", "") == "text":
             zone = self.parts.config.site.zone_info
             self.send_file(
@@ -192,6 +194,7 @@ class FramesHandler(Handler):
             functions=() if query.function is None else keys_of_function(query.function),
         )
         skip, limit = self.span(query)
+        limit = min(limit, DOWNLOADED_MAX)
         if not query.text:
             return await find_page(self.parts, wanted, skip, limit)
 
@@ -199,6 +202,18 @@ class FramesHandler(Handler):
             return words_of(record.raw, record.note, self.language)
 
         return await search_page(self.parts, wanted, query.text, says, skip, limit)
+
+    async def _views(self, records: list[FrameRecord]) -> list[FrameView]:
+        """Put frames in words, in a thread: a download of thousands takes seconds."""
+
+        def views() -> list[FrameView]:
+            return [
+                frame_view(record, self.language, decoded=self.wants_json) for record in records
+            ]
+
+        if len(records) <= SHOWN_AT_ONCE_MAX:
+            return views()
+        return await asyncio.get_running_loop().run_in_executor(None, views)
 
     def _moment(self, given: datetime | None) -> datetime | None:
         """Return a moment; one without a zone is meant in the site's."""
