@@ -137,7 +137,7 @@ class Dialect698:
         server = frame.server
         if not frame.from_terminal or server.kind != SINGLE:
             return Heard.STRAY
-        if not server.digits or frozenset(server.digits) in _NO_DEVICE:
+        if frozenset(server.digits) in _NO_DEVICE:
             return Heard.STRAY
         function = link698.link_function(frame)
         if function is not None:
