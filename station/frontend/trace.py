@@ -32,6 +32,8 @@ RECENT_PER_LINK = 200
 RECENT_MAX = (
     100_000  # Of all links: some 50 MB. The links that were quiet longest lose theirs first.
 )
+# Who knocks from a new port each time is a link of its own: those quiet longest are forgotten.
+RECENT_LINKS_MAX = 25_000
 LATEST_MAX = 2000  # Of all links together: what the frame monitor begins with.
 UNSAVED_MAX = 50_000  # Some 25 MB: twenty minutes of 10,000 terminals while the database is away.
 WRITE_PERIOD_S = 0.5
@@ -201,6 +203,9 @@ class Trace:
         """Return what is kept of a link, which has something to say now."""
         records = self._recent.get(link)
         if records is None:
+            if len(self._recent) >= RECENT_LINKS_MAX:
+                _, forgotten = self._recent.popitem(last=False)
+                self._recent_count -= len(forgotten)
             records = self._recent[link] = deque(maxlen=self._per_link)
         else:
             self._recent.move_to_end(link)

@@ -64,6 +64,19 @@ async def test_the_quietest_link_loses_its_frames_first(monkeypatch: pytest.Monk
     assert kept == {"a": [3], "b": [], "c": [6, 5, 4]}
 
 
+async def test_links_that_knock_only_once_hold_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(frontend_trace, "RECENT_LINKS_MAX", 3)
+    monkeypatch.setattr(frontend_trace, "RECENT_MAX", 4)
+    trace = trace_of()
+    for number in range(50):
+        record(trace, number, f"192.0.2.1:{number}")
+    record(trace, 50, "192.0.2.1:49")
+    kept = [len(trace.recent(f"192.0.2.1:{number}")) for number in range(46, 50)]
+    assert kept == [0, 1, 1, 2]
+
+
 async def test_the_meter_of_a_forwarded_frame_is_found() -> None:
     trace = trace_of()
     answer = forward_answer(FORWARDED, REPLY.to_bytes())
