@@ -11,9 +11,11 @@ import pytest
 
 from station.collector.drivers import driver_for, stored_driver_for
 from station.collector.items import DLT698, ITEM_BY_CODE
-from station.collector.outcome import Got
+from station.collector.outcome import Cause, Got
 from station.collector.plan import Want, Way
+from station.collector.reader import Reader
 from station.frontend.link import Priority
+from station.protocols.qgdw1376.frame import CLASS_1, Frame
 from station.simulator.site import LineSite, MeterSite, Site, TerminalSite
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import Terminal
@@ -38,13 +40,17 @@ def end(address: str, *meters: MeterSite, **more: object) -> TerminalSite:
 SITE = Site(
     terminals=(
         end(COLLECTING, measuring("990000000101"), measuring("990000000102"), collects=True),
-        end(PLAIN, measuring("990000000103")),
+        end(PLAIN, measuring("990000000103"), measuring("990000000107", DLT698)),
         end(
             OBJECTS, measuring("990000000104", DLT698), measuring("990000000105"),
             protocol=DLT698,
         ),
         end(ASKING, measuring("990000000106", DLT698), protocol=DLT698, collects=True),
         end(ITSELF, measuring(ITSELF, DLT698), protocol=DLT698),
+        end(
+            "dtu-1", measuring("990000000108"), measuring("990000000109", DLT698),
+            protocol="dtu", registration="7069706531",
+        ),
     )
 )  # fmt: skip
 
@@ -111,6 +117,9 @@ async def test_daily_freezes(reading: Reading) -> None:
         ("990000000104", Way.FREEZE),
         ("990000000105", Way.FREEZE),
         ("990000000106", Way.FREEZE),
+        ("990000000107", Way.FREEZE),
+        ("990000000108", Way.FREEZE),
+        ("990000000109", Way.FREEZE),
         (ITSELF, Way.FREEZE),
     ):
         assert await reading.values(address, ENERGIES, moments, way) == truth, (address, way)
@@ -123,6 +132,9 @@ async def test_curves(reading: Reading) -> None:
         ("990000000105", Way.PROFILE),
         ("990000000104", Way.PROFILE),
         ("990000000106", Way.PROFILE),
+        ("990000000107", Way.PROFILE),
+        ("990000000108", Way.PROFILE),
+        ("990000000109", Way.PROFILE),
         (ITSELF, Way.PROFILE),
     ):
         assert await reading.values(address, INSTANTS, moments, way) == truth, (address, way)
@@ -185,3 +197,22 @@ async def test_a_terminal_is_asked_for_many_meters_at_once(reading: Reading) -> 
         assert isinstance(one, Got)
         assert (one.value, one.quality) == truth[one.want.item.code, one.want.moment]
     assert after - before == 1
+
+
+async def test_a_person_is_told_what_the_terminal_has_when_the_meter_refuses(
+    reading: Reading,
+) -> None:
+    parts, database = reading.collecting, reading.collecting.database
+    reader = Reader(
+        parts.registry, database.meters, database.readings, parts.feed, reading.zone,
+        database.terminals, parts.memory,
+    )  # fmt: skip
+    codes = ["remaining_amount", "voltage_a"]
+    for _ in range(2):  # What was refused is asked again.
+        missed, read = await reader.read_now("990000000101", codes)
+        assert read.reading is not None
+        assert missed.cause is Cause.NO_RECORD  # Neither has it: no prepayment.
+        assert missed.text is not None
+        assert missed.text.startswith(f"terminal {COLLECTING}: no remaining_amount of")
+    sent = [one for one in parts.trace.recent(COLLECTING) if one.direction == "out"]
+    assert sum(Frame.from_bytes(one.raw).afn == CLASS_1 for one in sent) == 2
