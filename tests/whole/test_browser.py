@@ -228,6 +228,15 @@ def test_first_light(
     until(lambda: completeness(archive) > 0.8, "most of today is there", 120)
     page.wait_for_timeout(1500)  # The page follows by itself.
 
+    # Commands are ordered and carried out.
+    order = {"request_id": "walk-1", "kind": "read", "meter": METER, "items": ["clock"]}
+    archive.call("/api/commands", order)
+    order = {"request_id": "walk-2", "kind": "set", "meter": METER, "parameter": "clock",
+             "purpose": "clock was slow", "password": "000000", "level": 2}  # fmt: skip
+    archive.call("/api/commands", order)
+    go(page, "/commands")
+    expect(page.locator("tbody .status-green")).to_have_count(2, timeout=20_000)
+
     # Every page in both languages, and on a phone.
     chinese = open_page(archive, "zh-CN", DESKTOP)
     expect(chinese.locator("html")).to_have_attribute("lang", re.compile("^zh"))
