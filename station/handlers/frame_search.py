@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from station.handlers.freshness import written
 from station.handlers.parts import Parts
 from station.protocols.dlt645.functions import FUNCTIONS_1997, FUNCTIONS_2007
 from station.protocols.dlt698.apdu import LATER_SERVICES, SERVICES
@@ -85,7 +86,7 @@ async def find_page(
     parts: Parts, wanted: Wanted, skip: int, limit: int
 ) -> tuple[list[FrameRecord], int]:
     """Return a page of frames, newest first, and how many there are."""
-    await parts.trace.flush()
+    await written(parts.trace.flush())
     unlogged = _unlogged(parts, wanted)
     start = max(0, skip - len(unlogged))
     stored, total = await parts.database.frames.list(
@@ -107,7 +108,7 @@ async def search_page(
 
     `says` puts a frame in words, as the page shows them.
     """
-    await parts.trace.flush()
+    await written(parts.trace.flush())
     found, reached = await _look_through(parts, wanted, text, says)
     older = None if reached is None else wanted.narrowed(keys_for(text), reached)
     if older is None:

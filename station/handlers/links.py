@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from station.errors import Conflict, NotFound
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
+from station.handlers.freshness import written
 from station.handlers.identity import requires
 from station.handlers.link_views import (
     LinkEventView,
@@ -106,7 +107,7 @@ class LinksHandler(Handler):
     async def get(self) -> None:
         query = self.parse_query(LinksQuery)
         skip, limit = self.span(query)
-        await self.parts.registry.flush()  # The list is the store's, and what is live is in it.
+        await written(self.parts.registry.flush())  # The list is the store's.
         states, total = await self.parts.database.links.list(
             query.text,
             query.state,
@@ -166,7 +167,7 @@ class LinkHistoryHandler(Handler):
 
     async def _events(self, address: str, skip: int, limit: int) -> tuple[list[LinkEventView], int]:
         """Return a page of events; each lasted until the one above it, the newest until now."""
-        await self.parts.history.flush()
+        await written(self.parts.history.flush())
         above = min(skip, 1)
         events, total = await self.parts.database.link_events.list(
             address, skip - above, limit + above
@@ -176,7 +177,7 @@ class LinkHistoryHandler(Handler):
         return views[above:], total
 
     async def _traffic(self, address: str) -> list[TrafficView]:
-        await self.parts.traffic.flush(address)
+        await written(self.parts.traffic.flush(address))
         today = local_day(utc_now(), self.parts.config.site.zone_info)
         days = await self.parts.database.traffic.of_link(
             address, today - timedelta(days=TRAFFIC_DAYS - 1), today
