@@ -1,4 +1,4 @@
-"""What a run knows of the drivers, and what a driver knows of the run. Pure.
+"""What a run knows of the drivers, and what a driver knows of the run.
 
 A driver reads one meter in one round: points go in, outcomes come out, exchange by exchange. It
 tries the ways of a point one after the other; a way that the device refuses, or in which it has no
@@ -20,9 +20,7 @@ from station.store.objects.readings import Quality
 from station.units import local_day, utc_now
 
 LIVE_WITHIN = timedelta(minutes=5)  # A value read later than this after its moment is a late one.
-CLOCK_TOLERANCE = timedelta(
-    minutes=15
-)  # A record further ahead than this comes from no good clock.
+CLOCK_TOLERANCE = timedelta(minutes=15)  # A record further ahead is that of a wrong clock.
 ANSWER_TIMEOUT_S = 5.0  # A 200-byte answer takes 1 s at 2400 bit/s; a terminal adds its own time.
 BITS_PER_BYTE = 11  # Start, eight of data, parity, stop.
 ATTEMPTS_MAX = 2  # A broken answer is asked for once more; silence waits for the next round.
