@@ -24,7 +24,8 @@ Result = TypeVar("Result")
 # Codes of the server.
 UNAUTHORIZED = 13
 AUTHENTICATION_FAILED = 18
-DOWN_CODES = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})  # Stopping, not primary.
+# Stopping, not primary, or just started and without the keys of its clock yet (211).
+DOWN_CODES = frozenset({91, 189, 211, 10107, 11600, 11602, 13435, 13436})
 
 # The server's word for "nothing was written, try again": mostly another writer came first.
 TRANSIENT = "TransientTransactionError"
