@@ -13,7 +13,7 @@ from station.collector.plan import Want
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import Terminal
 
-IDLE_SHARE = 0.2  # Of a pause that an idle bus waits: still longer before each round.
+IDLE_SHARE = 0.1  # Of a pause that an idle bus waits: half a second, then two.
 
 
 @dataclass(frozen=True, slots=True)
