@@ -156,7 +156,8 @@ class OneTerminalHandler(TerminalHandler):
             for meter, readings in latest.items()
             if readings
         }
-        self.show("terminal.html", await self.view_of(terminal), meters=meters, seen=seen)
+        view = await self.view_of(terminal)
+        self.show("terminal.html", view, meters=meters, seen=seen, text_of=_text_of)
 
     @requires(Permission.CONFIGURE)
     async def post(self, address: str) -> None:
