@@ -58,7 +58,7 @@ class CountingBus(OrderedBus):
     async def exchange(
         self, inquiry: Inquiry[Any], *, priority: Priority, timeout_s: float
     ) -> Answer[Any]:
-        is_change = inquiry.request.function in (functions.WRITE, functions.CONTROL)  # type: ignore
+        is_change = inquiry.request.function in (functions.WRITE, functions.CONTROL)
         self.sendings += is_change
         answer = await super().exchange(inquiry, priority=priority, timeout_s=timeout_s)
         if is_change and self.hang_next:
@@ -138,7 +138,7 @@ class CommandMachine(RuleBasedStateMachine):
     async def order(self, kind: str, what: dict[str, Any], authority: Authority) -> None:
         request_id = f"r{len(self.ordered)}"
         self.ordered.append(request_id)
-        order = Order(request_id, kind, METER, what, "why", authority=authority)  # type: ignore
+        order = Order(request_id, kind, METER, what, "why", authority=authority)
         await self.commands.order(order, "admin")
         await self.settle()
 

@@ -41,7 +41,7 @@ class Ordering:
     make: Callable[[], Commands]
 
     async def order(self, kind: str, authority: Authority | None = RIGHT, **what: Any) -> Command:
-        order = Order(new_id(), kind, METER, what, "unpaid", authority=authority)  # type: ignore
+        order = Order(new_id(), kind, METER, what, "unpaid", authority=authority)
         return await self.commands.order(order, "admin")
 
     async def ended(self, command: Command) -> Command:
