@@ -10,9 +10,10 @@ foreseen. A run for which the bus is not free goes on only in the share of time 
 higher priority leave.
 """
 
+import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,10 +25,8 @@ from station.collector.planner import Planner
 from station.collector.rounds import MeterWork
 from station.collector.run import Runner, bus_of
 from station.protocols.line import LineSettings
-from station.store.objects.meters import Meter
 from station.store.objects.runs import Run
 from station.store.objects.tasks import Task, Tasks
-from station.store.objects.terminals import Terminal
 from station.units import local_day, utc_now
 
 QUESTION_SIZE = 20  # Bytes of a DL/T 645 read with its preamble (digest dlt645.md section 1).
@@ -38,6 +37,7 @@ REPEATED_SHARE = 0.03  # Of the exchanges, asked again after a lost or broken an
 SHARE_MAX = 0.95  # A bus that is full leaves gap filling a little all the same.
 SLOWEST_MAX = 5  # Meters that are named for a bus.
 TASKS_MAX = 1000
+METERS_PER_STEP = 100  # Some 10 ms of work.
 FINISH_KEPT_S = 5.0  # A page that shows a run asks every second; ten thousand meters are walked.
 DAY_S = 86_400
 
@@ -89,10 +89,9 @@ class Budget:
 
     async def of_task(self, task: Task) -> list[BusShare]:
         """Return what a cycle of a task takes of each bus, the fullest first."""
-        cycle = await self._cycle(task)
         available_s = self._available_s(task)
         by_bus: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-        for one in cycle:
+        async for one in self._cycle(task):
             by_bus[bus_of(one)].append((self.seconds(one), _exchanges(one)))
         shares = [
             BusShare(
@@ -117,7 +116,7 @@ class Budget:
             if not times:
                 continue
             sums: defaultdict[str, float] = defaultdict(float)
-            for one in await self._cycle(task):
+            async for one in self._cycle(task):
                 bus, seconds = bus_of(one), self.seconds(one) * times
                 places[bus] = one.meter.link, one.meter.port if bus != one.meter.link else None
                 sums[bus] += seconds
@@ -150,7 +149,9 @@ class Budget:
             self._finishes.pop(run.id, None)
             return None
         sums: defaultdict[str, float] = defaultdict(float)
-        for one in left:
+        for number, one in enumerate(left):
+            if number % METERS_PER_STEP == 0:
+                await asyncio.sleep(0)
             sums[bus_of(one)] += self.seconds(one)
         shares: Mapping[str, float] = {}
         if run.kind in ("gap", "fill") and sums:
@@ -173,21 +174,17 @@ class Budget:
         one_s = self._memory.exchange_s(meter.address, bus_of(work)) or line_s(meter.line)
         return _exchanges(work) * one_s * (1 + REPEATED_SHARE)
 
-    async def _cycle(self, task: Task) -> list[MeterWork]:
-        """Return the work of one moment of a task, as it is a little after the moment."""
+    async def _cycle(self, task: Task) -> AsyncIterator[MeterWork]:
+        """Yield the work of one moment of a task, as it is a little after the moment.
+
+        With thousands of meters it takes seconds, so the links have their turns in between.
+        """
         now = utc_now()
         moment = grid.current_moment(task, now, self._zone) or now.replace(second=0, microsecond=0)
         meters, terminals = await self._planner.targets(task)
-        return list(self._work_at(task, moment, meters, terminals))
-
-    def _work_at(
-        self,
-        task: Task,
-        moment: datetime,
-        meters: Sequence[Meter],
-        terminals: Mapping[str, Terminal],
-    ) -> Iterable[MeterWork]:
-        for meter in meters:
+        for number, meter in enumerate(meters):
+            if number % METERS_PER_STEP == 0:
+                await asyncio.sleep(0)
             terminal = terminals.get(meter.link)
             wants = plan.points_at(
                 task, meter, moment, now=moment + plan.RECORDING_TIME, zone=self._zone,
