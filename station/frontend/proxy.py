@@ -25,7 +25,7 @@ from station.protocols.dlt698 import requests
 from station.protocols.dlt698.apdu import decode_apdu
 from station.protocols.dlt698.dar import RETRY, Dar
 from station.protocols.dlt698.envelope import NUMBER_MASK
-from station.protocols.dlt698.frame import PREAMBLE, Frame, ServerAddress
+from station.protocols.dlt698.frame import NO_CLIENT, PREAMBLE, Frame, ServerAddress
 from station.protocols.dlt698.identifiers import Comdcb, Oad
 from station.protocols.dlt698.proxy import ProxyRequestTransCommand, ProxyResponseTransCommand
 from station.protocols.faults import FrameError
@@ -171,7 +171,7 @@ class _ProxyQuestion(Generic[FrameT]):
             byte_timeout_ms=BYTE_TIMEOUT_MS,
             command=self._inquiry.raw,
         )
-        self._outer = requests.request(terminal.server, terminal.link.master, command)
+        self._outer = requests.request(terminal.server, NO_CLIENT, command)
         self._sent_at = time.monotonic()
         meter = self._inquiry.meter
         terminal.link.send(self._outer.to_bytes(), meter=meter, exchange=self.exchange)

@@ -20,6 +20,8 @@ from station.collector.items import DLT698, ITEM_BY_CODE
 from station.collector.outcome import Got, Outcome
 from station.collector.plan import Want, Way
 from station.frontend.link import Priority
+from station.protocols.dlt645 import frame as dlt645
+from station.protocols.dlt645.requests import answer
 from station.protocols.dlt698.moments import DateTimeS
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import Terminal
@@ -43,6 +45,12 @@ def value_of(oad: Any) -> Any:
     values = {0x0010: (native.Data.uint32, ENERGIES), 0x2000: (native.Data.uint16, VOLTAGES)}
     make, numbers = values[oad.oi]
     return make(numbers[oad.index - 1]) if oad.index else array(make, numbers)
+
+
+def answer_of_line(command: bytes) -> bytes:
+    """Return what the DL/T 645 meter on their line answers: 2.30 kWh, whatever it is asked."""
+    request = dlt645.Frame.from_bytes(command.lstrip(dlt645.PREAMBLE))
+    return dlt645.PREAMBLE + answer(request, bytes.fromhex("30020000")).to_bytes()
 
 
 @dataclass
@@ -108,7 +116,8 @@ class TheirTerminal:
             server=native.ServerAddress(bytes=bytes.fromhex(ADDRESS)[::-1]),
         )
         advanced = native.AdvancedServiceOptions(proxy=self.behind)
-        self.endpoint = expert.Endpoint(options, self._registry, advanced)
+        self._bridge = native.TransBridge()
+        self.endpoint = expert.Endpoint(options, self._registry, advanced, transparent=self._bridge)
 
     def _add(self, oi: int, kind: Any, value: Any) -> None:
         held = native.MemoryObject()
@@ -120,6 +129,10 @@ class TheirTerminal:
     async def live(self) -> None:
         while True:
             self.endpoint.poll(POLL_S)
+            for job in self._bridge.drain():
+                reply = answer_of_line(job.request.command)
+                answer = native.ProxyTransResponse(port=job.request.port, result=reply)
+                self._bridge.complete(job.token, answer)
             await asyncio.sleep(POLL_S)
 
 
@@ -183,3 +196,14 @@ async def test_their_terminal_asks_its_meter_for_us(collecting, terminal: TheirT
     # It keeps no records of its own; the meter's are then asked for.
     both = Want(ITEM_BY_CODE["energy_import_total"], midnight, (Way.TERMINAL, Way.FREEZE))
     assert values(await outcomes_of(collecting, terminal, meter, end, [both])) == [0]
+
+
+async def test_their_terminal_passes_frames_of_a_645_meter(
+    collecting, terminal: TheirTerminal
+) -> None:
+    end = Terminal(ADDRESS, "theirs", protocol=DLT698)
+    meter = Meter(METER, "", link=ADDRESS, port=1)
+    await collecting.archive.add_terminal(end)
+    await collecting.archive.add_meter(meter)
+    wants = [energy(utc_now(), Way.LIVE)]
+    assert values(await outcomes_of(collecting, terminal, meter, end, wants)) == [230]

@@ -32,12 +32,11 @@ from station.protocols.dlt698.association import (
 from station.protocols.dlt698.blocks import LongAnswer
 from station.protocols.dlt698.dar import Dar
 from station.protocols.dlt698.envelope import NUMBER_MASK, Apdu, AttributeResult, RecordResult
-from station.protocols.dlt698.frame import Frame, ServerAddress
+from station.protocols.dlt698.frame import NO_CLIENT, Frame, ServerAddress
 from station.protocols.dlt698.get import RecordQuery
 from station.protocols.dlt698.identifiers import Oad
 from station.protocols.faults import FrameError
 
-CLIENT = 0  # CA: not specified, as in our answer to a login (digest, section 1.2).
 PROXY_MARGIN_S = 10.0  # For the way to a terminal and back (digest, section 11).
 RECORDS_SIZE = 512  # Of an answer with records, as `dlt698_records` asks for them.
 TIMED_OUT = Dar(33)
@@ -183,7 +182,7 @@ class Talk698:
     async def _ask_once(
         self, make: Callable[[int], Apdu], timeout_s: float
     ) -> tuple[Apdu, datetime]:
-        request = requests.request(self._address, CLIENT, make(next(_numbers) & NUMBER_MASK))
+        request = requests.request(self._address, NO_CLIENT, make(next(_numbers) & NUMBER_MASK))
         answer = await self._port.exchange(
             Inquiry698(request), priority=self._priority, timeout_s=timeout_s
         )

@@ -48,6 +48,8 @@ HEADER_SIZE_MAX = HEADER_START_SIZE + ADDRESS_SIZE_MAX + 1 + CHECKSUM_SIZE
 TRAILER_SIZE = CHECKSUM_SIZE + 1
 FORMAT_WORD_SIZE = 2
 
+NO_CLIENT = 0  # CA: not specified, as terminals put it into their logins (digest, section 1.2).
+
 HEX_DIGITS = frozenset("0123456789ABCDEF")
 ADDRESSES_CACHED_MAX = 32768  # Twice the terminals one station is built for.
 
