@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from station.collector.completeness import TaskCompleteness
 from station.collector.memory import DEAD_AFTER
 from station.handlers.base import Handler
+from station.handlers.freshness import written
 from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, live_view
 from station.handlers.people import Permission
@@ -70,7 +71,7 @@ class OverviewHandler(Handler):
     @requires(Permission.VIEW)
     async def get(self) -> None:
         parts, database = self.parts, self.parts.database
-        await parts.registry.flush()  # The lists are the store's, and what is live is in them.
+        await written(parts.registry.flush())  # The lists are the store's.
         offline, unknown, flapping, online = await asyncio.gather(
             database.links.list(state="offline", known=True, limit=LINKS_SHOWN),
             database.links.list(known=False, limit=LINKS_SHOWN),

@@ -1,6 +1,8 @@
 """Terminals of the archive: the list, each with its link and its meters, and their forms."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
@@ -12,13 +14,14 @@ from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
 from station.handlers.groups import Groups
 from station.handlers.identity import requires
-from station.handlers.link_views import LinkView, link_of
+from station.handlers.link_views import LINKS_MAX, LinkView, link_of, live_view
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import PROTOCOLS, Terminal
 from station.units import utc_now
 
+ONE_BY_ONE_MAX = 100  # Terminals of a list that are looked up by themselves: two queries each.
 PACKET_TYPED_MAX = 300  # Characters: 64 bytes as hex, with blanks between them.
 
 
@@ -103,12 +106,28 @@ class TerminalHandler(Handler):
 class TerminalsHandler(TerminalHandler):
     """/terminals, /api/terminals"""
 
+    async def _views(self, terminals: Sequence[Terminal]) -> list[TerminalView]:
+        """Return terminals with their links and meters; of many at once, all are fetched once."""
+        if len(terminals) <= ONE_BY_ONE_MAX:
+            return await asyncio.gather(*map(self.view_of, terminals))
+        stored, _ = await self.parts.database.links.list(kind="terminal", limit=LINKS_MAX)
+        links = {state.address: live_view(self.parts, state) for state in stored}
+        meters = Counter(meter.link for meter in await self.parts.database.meters.many(None))
+        return [
+            terminal_view(
+                terminal,
+                links.get(terminal.address) or await link_of(self.parts, terminal),
+                meters[terminal.address],
+            )
+            for terminal in terminals
+        ]
+
     @requires(Permission.VIEW)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
         terminals, total = await self.parts.database.terminals.list(query.text, skip, limit)
-        items = await asyncio.gather(*map(self.view_of, terminals))
+        items = await self._views(terminals)
         view = TerminalList(items=items, total=total)
         self.show_list("terminals.html", view, items, COLUMNS, filter=query)
 

@@ -8,6 +8,7 @@ import pytest
 from web_helpers import Office, Visitor, text_of, words_of
 
 from station.collector.outcome import Cause
+from station.handlers import terminals
 from station.handlers.task_templates import TEMPLATES
 from station.store.objects.meter_days import MeterDay
 from station.units import local_day, utc_now
@@ -274,3 +275,12 @@ async def test_terminals_of_each_kind_by_form(office: Office, ann: Visitor) -> N
         "point": 0,
     }
     assert (await ann.json("POST", "/api/meters", direct))[0] == 201
+
+
+async def test_a_long_list_of_terminals_is_the_same_as_a_short_one(
+    office: Office, ann: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = (await ann.json("GET", "/api/terminals"))[1]
+    assert [row["meters"] for row in short["items"]] == [1, 1]
+    monkeypatch.setattr(terminals, "ONE_BY_ONE_MAX", 1)
+    assert (await ann.json("GET", "/api/terminals"))[1] == short
