@@ -97,7 +97,7 @@ class Links(Objects[LinkState]):
         operations = []
         for state in states:
             document = self._to_document(state)
-            own = {name: document.pop(name) for name in ("name", "known")}
+            own = {name: document.pop(name) for name in ("name", "protocol", "known")}
             key = {"_id": document.pop("_id")}
             operations.append(UpdateOne(key, {"$set": own, "$setOnInsert": document}, upsert=True))
         if operations:
