@@ -4,16 +4,15 @@ Saves days of 15-minute values of many meters in three ways. The first takes wha
 each meter's load profile of a day: made into readings, put into sheets, better values replacing
 worse ones, with the latest readings and the coverage. The others are bare upserts of the same
 sheets, made ready beforehand, and bare inserts of them, which cannot be repeated. The ways take
-turns, so that a busy moment of the box meets all. Then days are saved slot by slot, as a task
-reads them. The size is that on disk after a checkpoint: of the sheets and of their coverage, with
-the indexes.
+turns, and the best day of each counts: what else the box does can only add. Then days are saved
+slot by slot, as a task reads them. The size is that on disk after a checkpoint: of the sheets and
+of their coverage, with the indexes.
 
 Limits: 10 bytes a point, half the speed of the bare upserts.
 """
 
 import argparse
 import asyncio
-import gc
 import json
 import random
 import sys
@@ -62,7 +61,7 @@ STEPS = tuple(steps for _, *steps in QUANTITIES)
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--meters", type=int, default=125, help="four items of each are stored")
-    parser.add_argument("--days", type=int, default=10)
+    parser.add_argument("--days", type=int, default=20)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = asyncio.run(measure(Path(folder), options.meters, options.days))
@@ -85,7 +84,7 @@ async def measure(folder: Path, meters: int, days: int) -> dict[str, Any]:
             for n in range(SINGLE_DAYS)
         ]
         points = meters * len(QUANTITIES) * len(SLOTS)  # A day.
-        speeds = {way: round(points / median(spent)) for way, spent in rounds.items()}
+        speeds = {way: round(points / min(spent)) for way, spent in rounds.items()}
         speeds["single values"] = round(points / median(single_s))
         sizes = {
             "blocks": await bytes_on_disk(client["blocks"]) / (points * days),
@@ -123,14 +122,16 @@ async def save_blocks(
     chance = random.Random(1)
     rounds: dict[str, list[float]] = {"store": [], "bare upserts": [], "bare inserts": []}
     for day in (FIRST_DAY + timedelta(days=n) for n in range(days)):
-        blocks = [(meter(n), block(day, chance)) for n in range(meters)]
-        gc.freeze()  # A station holds some blocks at a time, not a day of all its meters.
+        readings: list[Reading] = []
+        spent = 0.0
+        for number in range(meters):
+            read, gots = meter(number), block(day, chance)  # Fresh, as from a driver.
+            began = time.perf_counter()
+            readings += [reading_of(read, got, "task") for got in gots]
+            spent += time.perf_counter() - began
         began = time.perf_counter()
-        taken = await database.readings.save(
-            reading_of(read, got, "task") for read, gots in blocks for got in gots
-        )
-        rounds["store"].append(time.perf_counter() - began)
-        gc.unfreeze()
+        taken = await database.readings.save(readings)
+        rounds["store"].append(spent + time.perf_counter() - began)
         if taken != meters * len(QUANTITIES) * len(SLOTS):
             sys.exit(f"{taken} readings of {day} were stored")
         sheets = await bare.sheets.find({"_id": {"$regex": f"{day}$"}}).to_list(None)
@@ -145,8 +146,8 @@ async def save_blocks(
 
 
 def ratio(bare: list[float], store: list[float]) -> float:
-    """Return how many times as fast as the bare way the store was, on a usual day."""
-    return round(median(b / s for b, s in zip(bare, store, strict=True)), 2)
+    """Return how many times as fast as the bare way the store was, each on its best day."""
+    return round(min(bare) / min(store), 2)
 
 
 async def write(collection: AsyncIOMotorCollection, operations: list[Any]) -> float:

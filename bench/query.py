@@ -34,7 +34,7 @@ from station.store.objects import months
 from station.store.objects.coverage import HoleCause
 from station.store.objects.meters import Meter
 from station.store.objects.readings import Reading, SheetKey
-from station.store.objects.sheets import Slots, sheet_id, write_of
+from station.store.objects.sheets import group, sheet_id, write_of
 from station.store.objects.tasks import Task
 from station.store.objects.terminals import Terminal
 from station.units import MINUTE, day_start
@@ -180,29 +180,26 @@ async def load(
         days = [day for day in site.days if first <= day <= last]
         causes = []
         for start in range(0, len(site.meters), METERS_PER_WRITE):
-            sheets: dict[SheetKey, Slots] = {}
+            readings: list[Reading] = []
             for meter in site.meters[start : start + METERS_PER_WRITE]:
                 for day in days:
                     key = (meter.address, ITEM, day)
-                    sheets[key] = dict(_slots(key, values, chance))
-                    if len(sheets[key]) < len(SLOTS):
-                        at = day_start(day, ZONE)
-                        causes.append(HoleCause(*key, "no_answer", at))
+                    own = list(_readings(key, values, chance))
+                    readings += own
+                    if len(own) < len(SLOTS):
+                        causes.append(HoleCause(*key, "no_answer", day_start(day, ZONE)))
             if through_store:
-                readings = [each for slots in sheets.values() for each in slots.values()]
                 await database.readings.save(readings)
             else:
-                await _write(client["query"], sheets)
-            points += sum(map(len, sheets.values()))
+                await _write(client["query"], readings)
+            points += len(readings)
         await database.coverage.note_causes(causes)
     client.close()
     await _save_latest(database, site)
     return points
 
 
-def _slots(
-    key: SheetKey, values: dict[str, int], chance: random.Random
-) -> Iterator[tuple[int, Reading]]:
+def _readings(key: SheetKey, values: dict[str, int], chance: random.Random) -> Iterator[Reading]:
     meter, item, day = key
     start = day_start(day, ZONE)
     read_at = start + timedelta(days=1, seconds=chance.randrange(1, 3600))
@@ -212,15 +209,17 @@ def _slots(
         value += step
         if not hole <= slot < hole + 60:
             moment = start + slot * MINUTE
-            yield slot, Reading(meter, item, moment, value, read_at, "task", "recorded")
+            yield Reading(meter, item, moment, value, read_at, "task", "recorded")
     values[meter] = value
 
 
-async def _write(store: Any, sheets: dict[SheetKey, Slots]) -> None:
+async def _write(store: Any, readings: Sequence[Reading]) -> None:
     """Write what the store itself would write: sheets, and their coverage."""
-    writes: list[Any] = [write_of(sheet_id(key), None, slots) for key, slots in sheets.items()]
+    blocks, _ = group(readings, ZONE)
+    writes: list[Any] = [write_of(sheet_id(key), None, block) for key, block in blocks.items()]
     await store.sheets.bulk_write(writes, ordered=False)
-    await store.coverage.bulk_write(months.writes([(*each, {}) for each in sheets.items()]))
+    filled = [(key, block, {}) for key, block in blocks.items()]
+    await store.coverage.bulk_write(months.writes(filled))
 
 
 async def _save_latest(database: Database, site: Site) -> None:

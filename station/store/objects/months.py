@@ -17,12 +17,12 @@ from typing import Any
 from pymongo import UpdateOne
 
 from station.store.driver import Document
-from station.store.objects.sheets import SheetKey, Slots, bits_of
+from station.store.objects.sheets import Block, SheetKey, shape_of
 
 
 def key_of(meter: str, day: date) -> str:
     """Return the key of a meter's month: `000000000161/2024-05`."""
-    return f"{meter}/{day:%Y-%m}"
+    return f"{meter}/{day.isoformat()[:7]}"
 
 
 def keys(meters: Sequence[str], first_day: date, last_day: date) -> list[str]:
@@ -64,16 +64,18 @@ def _days(month: str, first_day: date, last_day: date) -> Mapping[str, date]:
     }
 
 
-def writes(filled: Iterable[tuple[SheetKey, Slots, Mapping[str, Any]]]) -> list[UpdateOne]:
-    """Return what takes into the months that sheets, with the values they had, get these slots."""
+def writes(filled: Iterable[tuple[SheetKey, Block, Mapping[str, Any]]]) -> list[UpdateOne]:
+    """Return what takes into the months that sheets, with the values they had, get these blocks."""
     held: defaultdict[str, Document] = defaultdict(dict)
     counts: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for (meter, item, day), slots, values in filled:
-        key = key_of(meter, day)
-        bits = bits_of(tuple(slots)) | bits_of(tuple(map(int, values)))
-        held[key][f"held.{item}.{day.day}"] = _packed(bits)
-        new = sum(str(slot) not in values for slot in slots) if values else len(slots)
-        counts[key][f"counts.{day.day}"] += new
+    for (meter, item, day), block, values in filled:
+        key, number = key_of(meter, day), day.day
+        bits, new = block.shape.bits, len(block.readings)
+        if values:
+            bits |= shape_of(map(int, values)).bits
+            new = sum(name not in values for name in block.shape.names)
+        held[key][f"held.{item}.{number}"] = _packed(bits)
+        counts[key][f"counts.{number}"] += new
     return [
         UpdateOne({"_id": key}, {"$set": fields, "$inc": counts[key]}, upsert=True)
         for key, fields in held.items()
@@ -85,7 +87,7 @@ def enter(kept: dict[str, Document], key: SheetKey, values: Mapping[str, Any]) -
     meter, item, day = key
     document = kept.setdefault(key_of(meter, day), {"held": {}, "counts": {}})
     held, counts = document["held"].setdefault(item, {}), document["counts"]
-    held[str(day.day)] = _packed(bits_of(tuple(map(int, values))))
+    held[str(day.day)] = _packed(shape_of(map(int, values)).bits)
     counts[str(day.day)] = counts.get(str(day.day), 0) + len(values)
 
 

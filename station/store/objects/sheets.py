@@ -17,14 +17,13 @@ value changes nothing, so a re-read changes nothing. Sheets of before there were
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from pymongo import InsertOne, UpdateOne
 
 from station.store.driver import Document
-from station.units import MINUTE, UTC, day_minutes, day_start, local_day
+from station.units import MINUTE, day_start, slot_of
 
 Source = Literal["task", "gap", "read_now", "report"]
 Quality = Literal["doubtful", "late", "live", "recorded"]  # From worse to better.
@@ -33,7 +32,6 @@ SheetKey = tuple[str, str, date]  # Meter, item, local day.
 QUALITY_BEFORE: Quality = "live"  # Of what was stored before there were qualities.
 GRID_MIN = 15  # Minutes between the bits of the coverage.
 MILLISECOND = timedelta(milliseconds=1)
-DAY_S = 86_400
 
 _RANKS: Mapping[Quality, int] = {quality: rank for rank, quality in enumerate(get_args(Quality))}
 
@@ -54,7 +52,33 @@ class Reading(NamedTuple):
     quality: Quality = "live"
 
 
-Slots = dict[int, Reading]  # Minutes since local midnight.
+class Shape(NamedTuple):
+    """The slots of a block, all different; many blocks of a site have the same."""
+
+    slots: tuple[int, ...]  # Minutes since local midnight.
+    names: tuple[str, ...]  # The same, as the fields of a sheet.
+    bits: int  # Bit n stands for slot n * 15, others have none.
+    last: int  # The place of the last slot.
+
+
+class Block(NamedTuple):
+    """Readings that go into one sheet, one for each slot of the shape."""
+
+    readings: Sequence[Reading]
+    shape: Shape
+
+    @property
+    def newest(self) -> Reading:
+        """The reading of the last moment."""
+        return self.readings[self.shape.last]
+
+
+def shape_of(slots: Iterable[int]) -> Shape:
+    """Return the shape that these slots have."""
+    slots = tuple(slots)
+    bits = sum(1 << slot // GRID_MIN for slot in slots if slot % GRID_MIN == 0)
+    last = slots.index(max(slots)) if slots else 0
+    return Shape(slots, tuple(map(str, slots)), bits, last)
 
 
 def sheet_id(key: SheetKey) -> str:
@@ -86,69 +110,109 @@ def is_better(value: int | None, quality: Quality, held: int | None, held_qualit
 
 def group(
     readings: Iterable[Reading], zone: ZoneInfo
-) -> tuple[dict[SheetKey, Slots], list[Reading]]:
-    """Return readings by sheet and slot, and those whose slot is taken by one before them.
+) -> tuple[dict[SheetKey, Block], list[Reading]]:
+    """Return readings by sheet, and those whose slot is taken by one before them.
 
     Of these only the better ones are returned: they are to be saved after the others.
     """
-    sheets: dict[SheetKey, Slots] = {}
+    blocks: dict[SheetKey, Block] = {}
     again: list[Reading] = []
-    slots: Slots = {}
+    moments: list[datetime] = []
+    parts: list[_Part] = []
+    for (meter, item), own in _by_item(readings).items():
+        theirs = [reading.moment for reading in own]
+        if theirs != moments:  # Where moments lie is slow to find out; most blocks share them.
+            moments, parts = theirs, _parts(theirs, zone)
+        for part in parts:
+            some = own if part.is_all else [own[n] for n in part.places]
+            blocks[checked((meter, item, part.day))] = Block(some, part.shape)
+            for number, first in part.taken:
+                reading, held = own[number], own[first]
+                if is_better(reading.value, reading.quality, held.value, held.quality):
+                    again.append(reading)
+    return blocks, again
+
+
+def _by_item(readings: Iterable[Reading]) -> dict[tuple[str, str], list[Reading]]:
+    found: dict[tuple[str, str], list[Reading]] = {}
     meter: str | None = None
     item = ""
-    start, length_s = datetime.min.replace(tzinfo=UTC), 0
+    own: list[Reading] = []
     for reading in readings:
-        of_meter, of_item, moment, value, _, _, quality = reading
-        since = moment - start
-        seconds = since.seconds
-        if since.days or seconds >= length_s:  # Asking the zone is slow; one day serves many.
-            day = local_day(moment, zone)
-            start, length_s = day_start(day, zone), day_minutes(day, zone) * 60
-            since = moment - start
-            seconds = since.days * DAY_S + since.seconds
-            meter = None
-        if of_meter != meter or of_item != item:
-            meter, item = of_meter, of_item
-            slots = sheets.setdefault(checked((meter, item, day)), {})
-        held = slots.setdefault(seconds // 60, reading)
-        if held is not reading and is_better(value, quality, held.value, held.quality):
-            again.append(reading)
-    return sheets, again
+        if reading[0] != meter or reading[1] != item:
+            meter, item = reading[0], reading[1]
+            own = found.setdefault((meter, item), [])
+        own.append(reading)
+    return found
 
 
-def better(slots: Slots, sheet: Document) -> Slots:
-    """Return what a sheet lacks, and what is better than what it holds."""
+class _Part(NamedTuple):
+    """What of a list of moments lies on one day: the places of the first one in each slot."""
+
+    day: date
+    places: Sequence[int]
+    shape: Shape
+    is_all: bool  # The whole list, in its order.
+    taken: Sequence[tuple[int, int]]  # Places of others, and of the first one in their slot.
+
+
+def _parts(moments: Sequence[datetime], zone: ZoneInfo) -> list[_Part]:
+    """Return where moments lie, day by day."""
+    days: dict[date, dict[int, int]] = {}  # The place that has each slot.
+    taken: dict[date, list[tuple[int, int]]] = {}
+    for place, moment in enumerate(moments):
+        day, slot = slot_of(moment, zone)
+        first = days.setdefault(day, {}).setdefault(slot, place)
+        if first != place:
+            taken.setdefault(day, []).append((place, first))
+    return [
+        _Part(
+            day,
+            tuple(places.values()),
+            shape_of(places),
+            len(places) == len(moments),
+            taken.get(day, ()),
+        )
+        for day, places in days.items()
+    ]
+
+
+def better(block: Block, sheet: Document) -> Block | None:
+    """Return what a sheet lacks, and what is better than what it holds; None if nothing is."""
     values, qualities = sheet["values"], sheet.get("qualities", {})
     usual = sheet.get("quality", QUALITY_BEFORE)
-    taken: Slots = {}
-    for number, reading in slots.items():
-        slot = str(number)
-        if slot not in values or is_better(
-            reading.value, reading.quality, values[slot], qualities.get(slot, usual)
-        ):
-            taken[number] = reading
-    return taken
+    places = [
+        place
+        for place, (slot, reading) in enumerate(zip(block.shape.names, block.readings, strict=True))
+        if slot not in values
+        or is_better(reading.value, reading.quality, values[slot], qualities.get(slot, usual))
+    ]
+    if not places:
+        return None
+    if len(places) == len(block.readings):
+        return block
+    slots = block.shape.slots
+    return Block([block.readings[n] for n in places], shape_of(slots[n] for n in places))
 
 
 def write_of(
-    identifier: str, sheet: Document | None, slots: Slots
+    identifier: str, sheet: Document | None, block: Block
 ) -> InsertOne[Document] | UpdateOne:
-    """Return what makes a sheet of these slots, or takes them into the sheet that is there."""
+    """Return what makes a sheet of this block, or takes it into the sheet that is there."""
     if sheet is None:
-        first = next(iter(slots.values()))
+        first = block.readings[0]
         head = {
             "_id": identifier,
             "read_at": whole_ms(first.read_at),
             "source": first.source,
             "quality": first.quality,
         }
-        return InsertOne({**head, **_columns(head, slots)})
+        return InsertOne({**head, **_columns(head, block)})
     fields: Document = {}
     former: Document = {}
-    for name, column in _columns(sheet, slots).items():
+    for name, column in _columns(sheet, block).items():
         fields.update((f"{name}.{slot}", value) for slot, value in column.items())
-    for number, reading in slots.items():
-        slot = str(number)
+    for slot, reading in zip(block.shape.names, block.readings, strict=True):
         if slot in sheet["values"]:
             former[f"former.{slot}"] = _former(sheet, slot)
             fields[f"later.{slot}"] = (reading.read_at - sheet["read_at"]) // MILLISECOND
@@ -187,24 +251,18 @@ def former_of(key: SheetKey, sheet: Document, zone: ZoneInfo) -> dict[datetime, 
     return found
 
 
-@lru_cache(maxsize=1024)  # Blocks of a site have few shapes.
-def bits_of(slots: tuple[int, ...]) -> int:
-    """Return the coverage of these slots: bit n stands for slot n * 15, others have none."""
-    return sum(1 << slot // GRID_MIN for slot in set(slots) if slot % GRID_MIN == 0)
-
-
 def whole_ms(moment: datetime) -> datetime:
     """Return the moment, cut to what the database keeps."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _columns(head: Document, slots: Slots) -> Document:
-    """Return the fields of these slots, shaped as in a sheet with this head.
+def _columns(head: Document, block: Block) -> Document:
+    """Return the fields of a block, shaped as in a sheet with this head.
 
-    Mostly the slots are one block, read at once: what differs is looked for only if something does.
+    Mostly all of it was read at once: what differs is looked for only if something does.
     """
-    names = _names(tuple(slots))
-    _, _, _, values, read_ats, sources, qualities = zip(*slots.values(), strict=True)
+    names = block.shape.names
+    _, _, _, values, read_ats, sources, qualities = zip(*block.readings, strict=True)
     columns: Document = {"values": dict(zip(names, values, strict=True))}
     read_at, source, quality = head["read_at"], head["source"], head.get("quality", QUALITY_BEFORE)
     if read_ats.count(read_at) < len(names):
@@ -222,11 +280,6 @@ def _columns(head: Document, slots: Slots) -> Document:
 
 def _others(names: Sequence[str], column: Sequence[str], usual: str) -> dict[str, str]:
     return {name: each for name, each in zip(names, column, strict=True) if each != usual}
-
-
-@lru_cache(maxsize=1024)  # Blocks of a site have few shapes.
-def _names(slots: tuple[int, ...]) -> tuple[str, ...]:
-    return tuple(map(str, slots))
 
 
 def _former(sheet: Document, slot: str) -> dict[str, Any]:
