@@ -189,10 +189,10 @@ async def test_terminals_are_listed_before_they_dial_in(database: Database) -> N
         ("South", "never seen", None),
     ]
     assert states[1].protocol == "dlt698.45"
-    registry.set_terminals([replace(first, name="West")])
+    registry.set_terminals([replace(first, name="West", protocol="dtu")])
     await registry.flush()
     (state,), total = await database.links.list()
-    assert (total, state.name) == (1, "West")
+    assert (total, state.name, state.protocol) == (1, "West", "dtu")
     registry.set_terminals([])
     await registry.flush()
     (state,), _ = await database.links.list()
