@@ -8,13 +8,13 @@ measured ones let the station learn who is dead.
 
 The least time of a cycle is that of its longest bus: for each living meter one exchange, for each
 question without an answer (as the station counts them for the link) the time-out. The clicks are
-reads of one item through the web, one after the other, during a cycle of their own. A click waits
-for the exchange under way and for its own; where nobody on the bus is silent both take 50 ms.
+reads of one item through the web, a few at a time, during a cycle of their own. A click waits for
+the exchange under way and for its own.
 Then a task with two days to fill is entered, and its gap filling waited for.
 
 Limits: cycle 1.15 times the least, 0.97 of the points of living meters in the first round, every
-point of a living meter there after gap filling, a click on a bus without silence within two
-exchanges and 200 ms (95 of 100).
+point of a living meter there after gap filling, 95 of 100 clicks within the two exchanges of their
+bus and 200 ms: 50 ms each where nobody is silent, else one of them a time-out.
 """
 
 import argparse
@@ -32,6 +32,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -55,7 +56,9 @@ CYCLE_LIMIT = 1.15
 FIRST_ROUND_LIMIT = 0.97
 CLICK_EXTRA_S = 0.2
 WAIT_MAX_S = 600.0
+REST_MAX_S = 180.0  # For answers that were lost three times in a row.
 ITEMS = [f"energy_import_{each}" for each in ("total", "t1", "t2", "t3", "t4")]
+CLICKERS = 4
 CLICKED = "voltage_a"
 GAP_DAYS = 2
 LINE = "2400 8E1"
@@ -139,14 +142,21 @@ class Bench:
             rows += [row] if measured else []
             self._print(f"{number + 1}" if measured else "warm-up", row)
         clicks: list[tuple[str, float]] = []
-        row = self._cycle(pid, lambda: clicks.extend(self._click()))
+        with ThreadPoolExecutor(CLICKERS) as clickers:
+            row = self._cycle(
+                pid, lambda: clicks.extend(clickers.map(self._click, range(CLICKERS)))
+            )
+        clicks = [(link, seconds) for link, seconds in clicks if seconds]
         self._print("clicks", row)
         complete, gap_s = self._gap_filling()
+        limits = {
+            link: 2 * self.exchange_s
+            + CLICK_EXTRA_S
+            + (self.timeout_s if link in row["silent"] else 0.0)
+            for link in self.living
+        }
         quiet = [s for link, s in clicks if link not in row["silent"]]
-        others = [s for link, s in clicks if link in row["silent"]]
-        limit_s = 2 * self.exchange_s + CLICK_EXTRA_S
-        p95 = percentile(quiet)
-        print(f"{len(quiet)} clicks beside silence {percentile(others):.3f} s, else {p95:.3f} s")
+        print(f"{len(clicks)} clicks, {len(quiet)} of them where nobody was silent")
         return {
             "meters": sum(map(len, self.living.values())) + self.dead,
             "dead": self.dead,
@@ -161,10 +171,10 @@ class Bench:
             "cpu_us_per_reading": round(median(rows, "cpu_us")),
             "cpu_us_per_exchange": round(median(rows, "cpu_us") * len(ITEMS)),
             "cpu_share": round(median(rows, "cpu_share"), 2),
-            "read_now_p95_ms": round(p95 * 1000),
-            "read_now_p95_beside_silence_ms": round(percentile(others) * 1000),
-            "read_now_limit_ms": round(limit_s * 1000),
-            "read_now_p95_over_limit": round(p95 / limit_s, 2),
+            "read_now_p50_ms": round(statistics.median(s for _, s in clicks) * 1000),
+            "read_now_p95_ms": round(percentile([s for _, s in clicks]) * 1000),
+            "read_now_p95_without_silence_ms": round(percentile(quiet) * 1000),
+            "read_now_p95_over_limit": round(percentile([s / limits[at] for at, s in clicks]), 2),
         }
 
     def _cycle(self, pid: int, meanwhile: Callable[[], object] | None = None) -> dict[str, Any]:
@@ -206,8 +216,11 @@ class Bench:
             flush=True,
         )
 
-    def _click(self) -> list[tuple[str, float]]:
-        """Read one item of a living meter now; return its link and the seconds to the value."""
+    def _click(self, _: int) -> tuple[str, float]:
+        """Read one item of a living meter now; return its link and the seconds to the value.
+
+        0 seconds: its answer was one of those that are lost.
+        """
         link = random.choice(list(self.living))
         meter = random.choice(self.living[link])
         began = time.monotonic()
@@ -216,8 +229,8 @@ class Bench:
         except urllib.error.HTTPError as error:
             if error.code != 504:
                 raise
-            return []  # Its answer was one of those that are lost.
-        return [(link, time.monotonic() - began)]
+            return link, 0.0
+        return link, time.monotonic() - began
 
     def _gap_filling(self) -> tuple[float, float]:
         """Enter a task with holes, and return how complete living meters become, and when."""
@@ -232,7 +245,10 @@ class Bench:
             return bool(runs) and all(run["state"] != "running" for run in runs)
 
         self._until(filled, "gap filling")
-        return asyncio.run(self._complete(living)), time.monotonic() - began
+        deadline = time.monotonic() + REST_MAX_S
+        while (complete := asyncio.run(self._complete(living))) < 1 and time.monotonic() < deadline:
+            time.sleep(1)  # Holes that stayed are looked at again after a minute.
+        return complete, time.monotonic() - began
 
     async def _complete(self, living: list[str]) -> float:
         """Return the share of the past days' noons that the store holds."""

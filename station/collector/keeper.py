@@ -22,7 +22,8 @@ from station.store.objects.runs import Run, Runs
 log = logging.getLogger(__name__)
 
 HELD_MAX = 50_000  # Readings: some 20 MB, and minutes of a busy site.
-BATCH_MAX = 5_000  # Readings in one call of the store, which takes about a second then.
+# Readings in one call of the store: a tenth of a second, for which a read-now may have to wait.
+BATCH_MAX = 500
 GATHER_S = 0.2  # A batch gathers for this long: ten times fewer transactions on a busy site.
 SAVE_PAUSES_S = (0.5, 1.0, 2.0, 5.0)  # While the database is down; the last one repeats.
 STOP_TIMEOUT_S = 5.0  # For the last batch; what is lost then is missing, and read again.
@@ -85,7 +86,8 @@ class Keeper:
     async def _write(self) -> None:
         """Write until there is nothing left."""
         while self._held or self._causes or self._ledgers:
-            await asyncio.sleep(GATHER_S)
+            if len(self._held) < BATCH_MAX:
+                await asyncio.sleep(GATHER_S)
             batch, self._held = self._held[:BATCH_MAX], self._held[BATCH_MAX:]
             causes, self._causes = list(self._causes.values()), {}
             ledgers, self._ledgers = list(self._ledgers.values()), {}
