@@ -650,7 +650,10 @@ def test_the_first_steps(demonstration: tuple[str, Path], tmp_path: Path) -> Non
     assert found is not None
     station = StationProcess(tmp_path)
     station.web_port, station.password = int(found[1]), found[3]
-    until(lambda: station.call("/api/overview")["links_online"] == len(DEMO_SITE.terminals), "all online")
+    until(
+        lambda: station.call("/api/overview")["links_online"] == len(DEMO_SITE.terminals),
+        "all online",
+    )
     until(lambda: station.call("/api/overview")["readings"] > 0, "readings")
     tasks = station.call("/api/tasks")["items"]
     assert {task["name"] for task in tasks} == {text.en for text, *_ in demo.TASKS}

@@ -158,7 +158,7 @@ async def test_quality_and_what_was_replaced_stand_beside_the_value(
     assert (second["quality"], second["former"]) == ("doubtful", [])
     page = (await ann.get(f"/{query}")).body.decode()
     assert "before: 220.1, read late, gap filling" in page
-    assert page.count("quality\">doubtful</span>") == 1
+    assert page.count('quality">doubtful</span>') == 1
     assert "recorded by the device" in page
     csv = (await ann.get(f"/{query}&format=csv")).body.decode().splitlines()
     assert csv[1].endswith("report,recorded by the device,220.1 (read late)")
