@@ -78,7 +78,7 @@ class Scheduler:
         self._runs = runs
         self._station = station
         self._zone = zone
-        self._due: dict[str, datetime] = {}
+        self._due: dict[str, datetime | None] = {}  # None: it has no tick any more.
         self._postponed: set[str] = set()  # Tasks whose tick waits for their window.
         self._progress: dict[str, Progress] = {}
         self._unsaved: set[str] = set()
@@ -104,8 +104,12 @@ class Scheduler:
         if not task.enabled:
             return None
         now = utc_now()
-        due = now if task.id in self._postponed else self._due.get(task.id)
-        due = due or _tick_after(task, now, self._zone)
+        if task.id in self._postponed:
+            due: datetime | None = now
+        elif task.id in self._due:
+            due = self._due[task.id]
+        else:
+            due = _tick_after(task, now, self._zone)
         return None if due is None else grid.next_opening(task, due, self._zone)
 
     def active_runs(self) -> list[Run]:
@@ -196,10 +200,9 @@ class Scheduler:
 
     async def _look_at(self, task: Task, now: datetime, came_up: frozenset[str]) -> None:
         """Begin what is due of one task."""
-        due = self._due.get(task.id)
-        if due is None:
+        if task.id not in self._due:
             await self._begin_task(task, now)
-        elif now >= due:
+        elif (due := self._due[task.id]) is not None and now >= due:
             self._postponed.add(task.id)
             self._set_due(task, now)
         is_open = grid.is_open(task, now, self._zone)
@@ -229,7 +232,10 @@ class Scheduler:
         self._keep(task.id, progress or Progress(moment or now))
         self._set_due(task, now)
         if task.once_at is None:
-            self._fill_gaps(task, self._online())
+            if grid.is_open(task, now, self._zone):
+                self._fill_gaps(task, self._online())
+            else:
+                self._postponed.add(task.id)
         elif moment is not None and task.id not in self._postponed:
             await self._tasks.pause(task.id)
 
@@ -239,8 +245,7 @@ class Scheduler:
         if moment is not None:
             before = self._progress.get(task.id)
             self._keep(task.id, Progress(moment, before.skipped if before else ()))
-        tick = _tick_after(task, now, self._zone)
-        self._due[task.id] = datetime.max.replace(tzinfo=now.tzinfo) if tick is None else tick
+        self._due[task.id] = _tick_after(task, now, self._zone)
 
     async def _run_tick(self, task: Task, now: datetime) -> None:
         if task.once_at is not None:

@@ -237,8 +237,9 @@ async def test_outside_its_window_a_task_waits_for_the_opening(
     collecting: Any, clock: Clock
 ) -> None:
     await collecting.enter(SITE)
+    await collecting.dial_in(SITE)
     clock.at(9, 58)
-    night = task(window=(11 * 60, 12 * 60), created_at=clock.now)
+    night = task(window=(11 * 60, 12 * 60), created_at=clock.now, backfill_days=1)
     await collecting.archive.add_task(night)
     await ticks(collecting)
     clock.at(10, 1)
