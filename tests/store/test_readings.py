@@ -297,6 +297,7 @@ async def test_many_keys_are_asked_in_parts(
 ) -> None:
     monkeypatch.setattr(readings_module, "KEYS_PER_QUERY", 3)
     monkeypatch.setattr(readings_module, "SHEETS_PER_WRITE", 2)
+    monkeypatch.setattr(readings_module, "SHEETS_PER_LANE", 1)
     meters = [f"{n:012d}" for n in range(10)]
     saved = [each for meter in meters for each in whole_day(zone, meter=meter)[:2]]
     assert await database.readings.save(saved) == 20
