@@ -5,7 +5,7 @@
      counts: {"1": 96}}                              values of all items, on and off that grid
 
 A completeness page wants to know of some thousand sheets how full they are, not what is in them:
-with these it reads one document instead of thirty, and a twelfth of the bytes.
+with these it reads one small document instead of thirty sheets.
 """
 
 from collections import defaultdict
