@@ -9,6 +9,7 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -59,79 +60,92 @@ class Question(Protocol[WireFrame_contra, ResultT_co]):
         ...
 
 
-_Place = tuple[Priority, int, "asyncio.Future[None]"]
+@dataclass(slots=True)
+class _Asking:
+    """A question, from its waiting for the line to its end."""
+
+    question: Question[Any, Any]
+    result: "asyncio.Future[Any]"
+
+
+_Place = tuple[Priority, int, _Asking]
 
 
 class Line(Generic[WireFrame]):
     """The turn-taking of one line, from its coming up to its going down.
 
-    `on_timeout` is told of each question that was answered by nothing at all.
+    The next question is sent in the moment in which the last one ends, so that the line is not idle
+    while the answer is worked on. `on_timeout` is told of each question that was answered by
+    nothing at all.
     """
 
     __slots__ = (
         "_age",
         "_answered",
-        "_busy",
+        "_asking",
         "_down",
         "_on_timeout",
         "_parts",
-        "_result",
+        "_timer",
         "_waiting",
         "name",
-        "question",
     )
 
     def __init__(self, name: str, on_timeout: Callable[[], None] | None = None) -> None:
         self.name = name
-        self.question: Question[WireFrame, Any] | None = None  # The one that is open.
         self._on_timeout = on_timeout
         self._age = itertools.count()
-        self._busy = False
+        self._asking: _Asking | None = None  # The one that is open.
+        self._timer: asyncio.TimerHandle | None = None
         self._down: str | None = None
         self._waiting: list[_Place] = []
-        self._result: asyncio.Future[Any] | None = None
-        self._parts = 0  # Of the answer to the open question.
+        self._parts = 0  # Of the answer to the open question; the time runs anew from each.
         self._answered: WireFrame | None = None  # The last frame that ended a question.
+
+    @property
+    def question(self) -> Question[WireFrame, Any] | None:
+        """The question that is open."""
+        return None if self._asking is None else self._asking.question
 
     async def ask(self, question: Question[WireFrame, ResultT], priority: Priority) -> ResultT:
         """Wait for the turn, send the question and return its answer; raises as `Bus.exchange`."""
-        await self._take_turn(priority)
-        self.question = question
+        if self._down is not None:
+            raise self._link_down()
         result: asyncio.Future[ResultT | StationError]
-        self._result = result = asyncio.get_running_loop().create_future()
+        result = asyncio.get_running_loop().create_future()
+        asking = _Asking(question, result)
+        if self._asking is None:
+            self._open(asking)
+        elif len(self._waiting) >= WAITING_MAX:
+            raise ExchangeError(f"{self.name}: {WAITING_MAX} questions wait already")
+        else:
+            heapq.heappush(self._waiting, (priority, next(self._age), asking))
         try:
-            question.send()
-            await self._wait(result, question.timeout_s)
-            outcome = result.result() if result.done() else question.silence()
-            if isinstance(outcome, StationError):
-                if isinstance(outcome, MeterTimeout) and self._on_timeout is not None:
-                    self._on_timeout()
-                raise outcome
-            return outcome
-        finally:
-            self.question = self._result = None
-            self._pass_turn()
+            outcome = await result
+        except asyncio.CancelledError:
+            self._give_up(asking)
+            raise
+        if isinstance(outcome, StationError):
+            raise outcome
+        return outcome
 
     def find_question(self, frame: WireFrame) -> Question[WireFrame, Any] | None:
         """Return the open question if a frame that came in belongs to it."""
-        question, result = self.question, self._result
-        if question is None or result is None or result.done():
-            return None
-        return question if question.belongs(frame) else None
+        question = self.question
+        return question if question is not None and question.belongs(frame) else None
 
     def hear(self, frame: WireFrame, at: datetime) -> None:
         """Take a frame that belongs to the open question."""
-        result = self._result
-        if self.question is None or result is None or result.done():
+        if self._asking is None:
             return
         self._answered = frame
         try:
-            answer = self.question.answer_in(frame, at)
+            answer = self._asking.question.answer_in(frame, at)
         except StationError as error:
-            result.set_result(error)
+            self._end(error)
         else:
             if answer is not None:
-                result.set_result(answer)
+                self._end(answer)
             else:
                 self.hear_part()
 
@@ -146,52 +160,70 @@ class Line(Generic[WireFrame]):
     def go_down(self, reason: str) -> None:
         """Fail the open question and all that wait with LinkDown, and every later one."""
         self._down = reason
-        if self._result is not None and not self._result.done():
-            self._result.set_result(self._link_down())
-        while self._waiting:
-            _, _, turn = self._waiting.pop()
-            if not turn.done():
-                turn.set_result(None)
+        waiting, self._waiting = self._waiting, []
+        for _, _, asking in waiting:
+            if not asking.result.done():
+                asking.result.set_result(self._link_down())
+        if self._asking is not None:
+            self._end(self._link_down())
 
-    async def _wait(self, result: "asyncio.Future[Any]", timeout_s: float) -> None:
-        """Wait for the result, and anew as long as parts of it have come meanwhile."""
-        self._parts = known = 0
-        while True:
-            await asyncio.wait((result,), timeout=timeout_s)
-            if result.done() or self._parts == known or known > PARTS_MAX:
-                return
-            known = self._parts
-
-    async def _take_turn(self, priority: Priority) -> None:
-        if self._down is not None:
-            raise self._link_down()
-        if not self._busy:
-            self._busy = True
-            return
-        if len(self._waiting) >= WAITING_MAX:
-            raise ExchangeError(f"{self.name}: {WAITING_MAX} questions wait already")
-        turn = asyncio.get_running_loop().create_future()
-        place = (priority, next(self._age), turn)
-        heapq.heappush(self._waiting, place)
+    def _open(self, asking: _Asking) -> None:
+        """Send a question; what cannot be sent ends at once, and the line is still free."""
+        self._asking, self._parts = asking, 0
         try:
-            await turn
-        except asyncio.CancelledError:
-            if place in self._waiting:
-                self._waiting.remove(place)
-                heapq.heapify(self._waiting)
-            else:  # The turn came in the same moment.
-                self._pass_turn()
-            raise
-        if self._down is not None:
-            raise self._link_down()
+            asking.question.send()
+        except StationError as error:
+            self._asking = None
+            asking.result.set_result(error)
+        except Exception as error:  # noqa: BLE001 A defect is told to the one who asked.
+            self._asking = None
+            asking.result.set_exception(error)
+        else:
+            self._start_timer(0)
 
-    def _pass_turn(self) -> None:
-        while self._waiting:
-            _, _, turn = heapq.heappop(self._waiting)
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._busy = False
+    def _start_timer(self, known: int) -> None:
+        """Let the time run; it runs anew when parts of the answer have come meanwhile."""
+        assert self._asking is not None, "no question is open"
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._asking.question.timeout_s, self._time_over, known)
+
+    def _time_over(self, known: int) -> None:
+        assert self._asking is not None, "a timer outlived its question"
+        if self._parts != known and known <= PARTS_MAX:
+            self._start_timer(self._parts)
+            return
+        self._end(self._asking.question.silence())
+
+    def _end(self, outcome: object) -> None:
+        """Give the open question its outcome, and the line to the next one."""
+        if isinstance(outcome, MeterTimeout) and self._on_timeout is not None:
+            self._on_timeout()
+        asking = self._close()
+        if asking is not None and not asking.result.done():
+            asking.result.set_result(outcome)
+        self._open_next()
+
+    def _close(self) -> _Asking | None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        asking, self._asking = self._asking, None
+        return asking
+
+    def _open_next(self) -> None:
+        while self._asking is None and self._waiting:
+            _, _, asking = heapq.heappop(self._waiting)
+            if not asking.result.done():  # Else its asker was cancelled.
+                self._open(asking)
+
+    def _give_up(self, asking: _Asking) -> None:
+        """Its asker was cancelled: it is left out, or the line is free if it was open."""
+        if self._asking is asking:
+            self._close()
+            self._open_next()
+        else:
+            self._waiting = [place for place in self._waiting if place[2] is not asking]
+            heapq.heapify(self._waiting)
 
     def _link_down(self) -> LinkDown:
         return LinkDown(f"{self.name}: {self._down}")
