@@ -15,7 +15,9 @@ from station.errors import StationError
 
 log = logging.getLogger(__name__)
 
-CANCEL_TIMEOUT_S = 5.0  # Longer than any clean-up here takes; then the stop goes on without it.
+# Longer than any clean-up here takes. Before Python 3.12, wait_for loses a cancellation that comes
+# in the moment its work is done, so there is a second one; then the stop goes on without it.
+CANCEL_TIMEOUTS_S = (4.0, 1.0)
 
 _running: set["asyncio.Task[Any]"] = set()
 
@@ -39,13 +41,14 @@ def _finished(task: "asyncio.Task[Any]") -> None:
 
 async def cancel(*tasks: "asyncio.Task[Any] | None") -> None:
     """Cancel background work and wait, within a bound, until it has ended."""
-    waiting = [task for task in tasks if task is not None and not task.done()]
+    waiting = {task for task in tasks if task is not None and not task.done()}
+    for timeout_s in CANCEL_TIMEOUTS_S:
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            _, waiting = await asyncio.wait(waiting, timeout=timeout_s)
     for task in waiting:
-        task.cancel()
-    if waiting:
-        _, stuck = await asyncio.wait(waiting, timeout=CANCEL_TIMEOUT_S)
-        for task in stuck:
-            log.error("%s did not end within %.0f s", task.get_name(), CANCEL_TIMEOUT_S)
+        log.error("%s did not end within %.0f s", task.get_name(), sum(CANCEL_TIMEOUTS_S))
 
 
 async def periodically(period_s: float, work: Callable[[], Awaitable[None]], *, name: str) -> None:

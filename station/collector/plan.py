@@ -146,13 +146,13 @@ def expected_slots(
 ) -> tuple[int, ...]:
     """Return the slots of a day, up to a moment, at which the task expects the meter's item.
 
-    What the meter or its terminal records itself is expected for whole days; the rest only since
-    both the task and the meter have been here.
+    What the meter or its terminal records itself is expected for whole days, as far back as the
+    task filled holes when it and the meter first were here; the rest only since then.
     """
-    if not has_item(meter, item):
+    known_since = max(task.created_at, meter.created_at)
+    if not has_item(meter, item) or day < first_day(task, known_since, zone):
         return ()
     midnight = day_start(day, zone)
-    known_since = max(task.created_at, meter.created_at)
     recording = task.backfill_days > 0
     interval_min = meter.profile_interval_min if recording and _records(meter, item) else 0
     if recording and _terminal_keeps(terminal, item, CURVE_INTERVAL_MIN):
