@@ -33,7 +33,10 @@ async def test_links_are_sorted_and_filtered_by_the_store(office: Office) -> Non
     ann = await office.somebody("reader")
     now = utc_now()
     for number in range(1, 61):
-        await office.parts.archive.add_terminal(Terminal(f"0200{number:04}", f"North {number}"))
+        protocol = "dlt698.45" if number == 7 else "qgdw1376"
+        terminal = Terminal(f"0200{number:04}", f"North {number}", protocol=protocol)
+        await office.parts.archive.add_terminal(terminal)
+    await office.parts.registry.flush()
     await office.database.links.save_many(
         [
             LinkState("02000007", "test", "terminal", "dlt698.45", "offline", now, bad=4, name="x"),

@@ -209,10 +209,11 @@ async def test_they_learn_an_address(client: MeterClientService) -> None:
 
 
 DAY = Authority(2, "000000", "00000000")
+WRONG = Authority(2, "111111", "00000000")
 REFUSED: dict[str, tuple[tuple[Any, ...], dlt645.Frame | None]] = {
     "write_04": (
-        (0x04000103, "15", "02000000"),
-        requests.write(TWO, THREE_PHASE, 0x04000103, b"\x15", DAY),
+        (0x04000103, "15", "02111111"),
+        requests.write(TWO, THREE_PHASE, 0x04000103, b"\x15", WRONG),
     ),
     "freeze": ((99, 31, 15, 30), None),
     "change_baud_rate": ((2400,), requests.change_baud(TWO, THREE_PHASE, 2400)),
@@ -231,6 +232,12 @@ async def test_our_meters_refuse_what_would_change_them(asked: Asked, service: s
     assert requests.is_answer(sent, came)
     assert (came.is_error, came.data) == (True, NOT_AUTHORISED)
     assert not theirs
+
+
+async def test_our_meters_take_a_write_with_the_right_password(asked: Asked) -> None:
+    sent, came, _ = await asked(THREE_PHASE, "write_04", 0x04000103, "15", "02000000")
+    assert sent == requests.write(TWO, THREE_PHASE, 0x04000103, b"\x15", DAY)
+    assert (requests.is_answer(sent, came), came.is_error, came.data) == (True, False, b"")
 
 
 async def test_their_requests_that_the_digest_has_otherwise(asked: Asked) -> None:
