@@ -13,7 +13,7 @@ from station.collector.plan import Want
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import Terminal
 
-# Of a pause that an idle bus waits: 0.1 s, then 0.4. Before it, it was silent for a time-out anyway.
+# Of a pause that an idle bus waits: 0.1 s, then 0.4. Before, it was silent for a time-out anyway.
 IDLE_SHARE = 0.02
 
 
