@@ -28,6 +28,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -37,7 +38,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -104,6 +105,14 @@ def site_of(options: argparse.Namespace) -> Site:
     return site.model_copy(update={"terminals": terminals})
 
 
+class Click(NamedTuple):
+    """A read of a person; it is quiet when nobody on its bus was silent in that cycle."""
+
+    seconds: float
+    over_limit: float
+    is_quiet: bool
+
+
 class Bench:
     """One station, one site, and what is measured of them."""
 
@@ -141,21 +150,13 @@ class Bench:
             row = self._cycle(pid)
             rows += [row] if measured else []
             self._print(f"{number + 1}" if measured else "warm-up", row)
-        clicks: list[tuple[str, float]] = []
-        with ThreadPoolExecutor(CLICKERS) as clickers:
-            row = self._cycle(
-                pid, lambda: clicks.extend(clickers.map(self._click, range(CLICKERS)))
-            )
-        clicks = [(link, seconds) for link, seconds in clicks if seconds]
-        self._print("clicks", row)
+        clicks: list[Click] = []
+        for _ in range(self.options.cycles):
+            row, own = self._cycle_with_clicks(pid)
+            clicks += own
+            self._print("clicks", row)
         complete, gap_s = self._gap_filling()
-        limits = {
-            link: 2 * self.exchange_s
-            + CLICK_EXTRA_S
-            + (self.timeout_s if link in row["silent"] else 0.0)
-            for link in self.living
-        }
-        quiet = [s for link, s in clicks if link not in row["silent"]]
+        quiet = [click.seconds for click in clicks if click.is_quiet]
         print(f"{len(clicks)} clicks, {len(quiet)} of them where nobody was silent")
         return {
             "meters": sum(map(len, self.living.values())) + self.dead,
@@ -171,13 +172,42 @@ class Bench:
             "cpu_us_per_reading": round(median(rows, "cpu_us")),
             "cpu_us_per_exchange": round(median(rows, "cpu_us") * len(ITEMS)),
             "cpu_share": round(median(rows, "cpu_share"), 2),
-            "read_now_p50_ms": round(statistics.median(s for _, s in clicks) * 1000),
-            "read_now_p95_ms": round(percentile([s for _, s in clicks]) * 1000),
+            "clicks": len(clicks),
+            "read_now_p50_ms": round(statistics.median(each.seconds for each in clicks) * 1000),
+            "read_now_p95_ms": round(percentile([each.seconds for each in clicks]) * 1000),
             "read_now_p95_without_silence_ms": round(percentile(quiet) * 1000),
-            "read_now_p95_over_limit": round(percentile([s / limits[at] for at, s in clicks]), 2),
+            "read_now_p95_over_limit": round(percentile([each.over_limit for each in clicks]), 2),
         }
 
-    def _cycle(self, pid: int, meanwhile: Callable[[], object] | None = None) -> dict[str, Any]:
+    def _cycle_with_clicks(self, pid: int) -> tuple[dict[str, Any], list[Click]]:
+        """Run the task once while people read meters now, without a pause."""
+        over = threading.Event()
+
+        def clicker() -> list[tuple[str, float]]:
+            clicked = []
+            while not over.is_set():
+                clicked.append(self._click())
+            return clicked
+
+        with ThreadPoolExecutor(CLICKERS) as clickers:
+            clicking = [clickers.submit(clicker) for _ in range(CLICKERS)]
+            try:
+                row = self._cycle(pid)
+            finally:
+                over.set()
+            clicked = [click for each in clicking for click in each.result()]
+        limit_s = 2 * self.exchange_s + CLICK_EXTRA_S
+        return row, [
+            Click(
+                seconds,
+                seconds / (limit_s + (self.timeout_s if link in row["silent"] else 0)),
+                link not in row["silent"],
+            )
+            for link, seconds in clicked
+            if seconds
+        ]
+
+    def _cycle(self, pid: int) -> dict[str, Any]:
         """Run the task once and return what came of it."""
         before, cpu_s = self._timeouts(), cpu_seconds(pid)
         began = time.monotonic()
@@ -185,10 +215,7 @@ class Bench:
         while (run := self._ended(run_id)) is None:
             if time.monotonic() - began > WAIT_MAX_S:
                 sys.exit(f"run {run_id} did not end")
-            if meanwhile is None:
-                time.sleep(0.2)
-            else:
-                meanwhile()
+            time.sleep(0.2)
         cpu_s = cpu_seconds(pid) - cpu_s
         seconds = seconds_of(run)
         silent = {link: count - before.get(link, 0) for link, count in self._timeouts().items()}
@@ -216,7 +243,7 @@ class Bench:
             flush=True,
         )
 
-    def _click(self, _: int) -> tuple[str, float]:
+    def _click(self) -> tuple[str, float]:
         """Read one item of a living meter now; return its link and the seconds to the value.
 
         0 seconds: its answer was one of those that are lost.
@@ -241,7 +268,7 @@ class Bench:
         living = [meter for meters in self.living.values() for meter in meters]
 
         def filled() -> bool:
-            runs = self.call(f"/api/runs?task={task_id}&limit=100")["items"]
+            runs = self.call(f"/api/runs?task={task_id}&size=100")["items"]
             return bool(runs) and all(run["state"] != "running" for run in runs)
 
         self._until(filled, "gap filling")
@@ -304,18 +331,16 @@ class Bench:
             yield pid, front
 
     def _all_online(self) -> bool:
-        links = self.call("/api/links?limit=1")
-        online = self.call("/api/links?state=online&limit=1")["total"]
+        links = self.call("/api/links?size=1")
+        online = self.call("/api/links?state=online&size=1")["total"]
         return bool(links["total"]) and online >= len(self.living)
 
     def _timeouts(self) -> dict[str, int]:
         """Return the questions without an answer of each link so far."""
-        counts: dict[str, int] = {}
-        while True:
-            page = self.call(f"/api/links?limit=100&skip={len(counts)}")["items"]
-            counts |= {link["address"]: link["quality"]["timeouts"] for link in page}
-            if len(page) < 100:
-                return counts
+        links = self.call(f"/api/links?size={len(self.living)}")["items"]
+        counts = {link["address"]: link["quality"]["timeouts"] for link in links}
+        assert counts.keys() == self.living.keys(), "the list of links is not whole"
+        return counts
 
     def _ended(self, run_id: str) -> dict[str, Any] | None:
         try:

@@ -235,8 +235,7 @@ class Memory:
         counted, self._counted = self._counted, set()
         try:
             for some in _chunks(list(changed)):
-                healths = [self.health(meter) for meter in some]
-                if differing := [health for health in healths if self._differs(health)]:
+                if differing := [self.health(meter) for meter in some if self._differs(meter)]:
                     await self._healths.save_many(differing)
                     self._written.update((health.meter, health) for health in differing)
                 await asyncio.sleep(0)
@@ -257,14 +256,15 @@ class Memory:
         for key in old:
             del self._counts[key]
 
-    def _differs(self, health: MeterHealth) -> bool:
+    def _differs(self, meter: str) -> bool:
         """Tell whether the store's picture of a meter is too old; most successes change nothing."""
-        written = self._written.get(health.meter)
-        if written is None or not written.last_success or not health.last_success:
-            return health != written
+        written, health = self._written.get(meter), self._known.get(meter)
+        if not (written and health and written.last_success and health.last_success):
+            return self.health(meter) != written
         if health.last_success - written.last_success > SUCCESS_KEPT:
             return True
-        if abs(health.waited_s - written.waited_s) > DRIFT * written.waited_s:
+        times = self._times.get(meter)
+        if times and abs(times.usual_s - written.waited_s) > DRIFT * written.waited_s:
             return True
         return (health.failures, health.last_cause, health.refused) != (
             written.failures, written.last_cause, written.refused

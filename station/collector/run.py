@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from station import tasks
 from station.collector.drivers import driver_for
+from station.collector.gate import Gate
 from station.collector.keeper import Keeper
 from station.collector.ledger import Ledger
 from station.collector.memory import Memory
@@ -88,6 +89,7 @@ class Runner:
         self._memory = memory
         self._feed = feed
         self._zone = zone
+        self._gate = Gate()
         self._queues: dict[str, list[BusQueue]] = {}  # Of the runs under way.
 
     def left(self, run_id: str) -> list[MeterWork] | None:
@@ -159,6 +161,7 @@ class Runner:
 
     async def _work_meter(self, turn: Turn, shared: _UnderWay) -> tuple[Want, ...]:
         """Read one meter in one round and return the points worth another one."""
+        await self._gate.enter()
         work, meter = turn.work, turn.work.meter
         self._memory.meet(meter, bus_of(work))
         count = shared.counts[meter.address]
@@ -181,6 +184,8 @@ class Runner:
                     missed = [Missed(want, Cause.WINDOW_OVER, text) for want in left]
                     await self._take(turn, missed, shared)
                     return ()
+                if left:
+                    await self._gate.enter()
         except (ExchangeError, LinkDown, InvalidValue) as error:
             cause = Cause.REFUSED if isinstance(error, InvalidValue) else cause_of(error)
             await self._take(turn, [Missed(want, cause, str(error)) for want in left], shared)

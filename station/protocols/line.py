@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, cast
 
 Parity = Literal["E", "O", "N"]
@@ -33,14 +34,10 @@ class LineSettings:
         if self.stop_bits not in (1, 2):
             raise ValueError(f"stop bits must be 1 or 2, got {self.stop_bits}")
 
-    @classmethod
-    def parse(cls, text: str) -> "LineSettings":
+    @staticmethod
+    def parse(text: str) -> "LineSettings":
         """Return the settings written as "2400 8E1". Raises ValueError if they are not."""
-        found = _TEXT.fullmatch(text.strip())
-        if found is None:
-            raise ValueError(f'line settings are written like "2400 8E1", got {text!r}')
-        speed, data_bits, parity, stop_bits = found.groups()
-        return cls(int(speed), cast(Parity, parity.upper()), int(data_bits), int(stop_bits))
+        return _parse(text)
 
     @property
     def text(self) -> str:
@@ -66,3 +63,12 @@ class LineSettings:
         parity: Parity = "N" if not control & 0x08 else "O" if control & 0x04 else "E"
         stop_bits = 2 if control & 0x10 else 1
         return cls(FORWARD_SPEEDS[control >> 5], parity, 5 + (control & 0x03), stop_bits)
+
+
+@lru_cache(maxsize=256)  # Thousands of meters share a few settings.
+def _parse(text: str) -> LineSettings:
+    found = _TEXT.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f'line settings are written like "2400 8E1", got {text!r}')
+    speed, data_bits, parity, stop_bits = found.groups()
+    return LineSettings(int(speed), cast(Parity, parity.upper()), int(data_bits), int(stop_bits))
