@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     command = users.add_parser("add", help="add a person; the password is asked for")
     command.add_argument("name", metavar="NAME")
     command.add_argument("--role", required=True, metavar="ROLE",
-                         help="administrator, technician, clerk or reader")  # fmt: skip
+                         help="administrator, technician, supervisor, clerk or reader")  # fmt: skip
     command.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE")
     command.set_defaults(run=_add_user)
     return parser

@@ -36,6 +36,8 @@ class Permission(Enum):
 
     VIEW = "view"
     COLLECT = "collect"
+    SELL = "sell"
+    APPROVE = "approve"
     CONFIGURE = "configure"
     ADMINISTER = "administer"
 
@@ -43,7 +45,10 @@ class Permission(Enum):
 ROLES: dict[str, frozenset[Permission]] = {
     "administrator": frozenset(Permission),
     "technician": frozenset({Permission.VIEW, Permission.COLLECT, Permission.CONFIGURE}),
-    "clerk": frozenset({Permission.VIEW, Permission.COLLECT}),
+    "supervisor": frozenset(
+        {Permission.VIEW, Permission.COLLECT, Permission.SELL, Permission.APPROVE}
+    ),
+    "clerk": frozenset({Permission.VIEW, Permission.COLLECT, Permission.SELL}),
     "reader": frozenset({Permission.VIEW}),
 }
 

@@ -32,6 +32,7 @@ PHRASES = {
 ROLE_NAMES = {
     "administrator": N_("administrator"),
     "technician": N_("technician"),
+    "supervisor": N_("supervisor"),
     "clerk": N_("clerk"),
     "reader": N_("reader"),
 }
