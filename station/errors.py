@@ -63,3 +63,53 @@ class BadChecksum(BadAnswer):
 
 class Refused(ExchangeError):
     """The device answered that it will not; the message holds its reasons."""
+
+
+class CardError(StationError):
+    """Something about a card or its reader; `code` names it for programs, the text for people."""
+
+    code = "card_error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class NoReader(CardError):
+    """No reader is there, or none of the configured ones answers."""
+
+    code = "no_reader"
+
+
+class NoCard(CardError):
+    """The reader is there, and no card lies in it."""
+
+    code = "no_card"
+
+
+class WrongCard(CardError):
+    """The card is sound, but not for this; `code` says why and the text what to do."""
+
+    code = "wrong_card"
+
+
+class CardFailed(CardError):
+    """The card refused, or was cut off during a conversation.
+
+    `may_have_written` is true once a write was sent: then only the card itself can tell.
+    """
+
+    code = "card_failed"
+
+    def __init__(
+        self, message: str, *, may_have_written: bool = False, code: str | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.may_have_written = may_have_written
+
+
+class ReaderFailed(CardError):
+    """The reader answers with nonsense, or not at all."""
+
+    code = "reader_failed"
