@@ -11,10 +11,11 @@ Files by their short identifier (SFI): 1 parameters, 2 wallet, 3 and 4 prices, 5
 import secrets
 from collections.abc import Callable
 
+from station.prepaid.cards.layout import Profile
 from station.simulator import card_keys
 
 PARAMETERS, WALLET, CURRENT_PRICES, BACKUP_PRICES, RETURN = 1, 2, 3, 4, 5
-PRICE_SIZES = {"GW13": 203, "GW09": 258}  # Section 1.
+PRICE_SIZES = {Profile.GW13: 203, Profile.GW09: 258}  # Section 1.
 SIZES = {PARAMETERS: 45, WALLET: 8, RETURN: 49}
 
 MASTER_FILE = bytes.fromhex("3F00")
@@ -58,7 +59,12 @@ class VirtualCard:
     """
 
     def __init__(
-        self, serial: bytes, root: bytes, profile: str = "GW13", *, issued: bool = True
+        self,
+        serial: bytes,
+        root: bytes,
+        profile: Profile = Profile.GW13,
+        *,
+        issued: bool = True,
     ) -> None:
         self.serial = serial
         self.atr = ATR_HEAD + serial

@@ -2,6 +2,7 @@
 
 import pytest
 
+from station.prepaid.cards.layout import Profile
 from station.simulator import card_keys
 from station.simulator.card import CURRENT_PRICES, PARAMETERS, RETURN, WALLET, VirtualCard
 
@@ -58,8 +59,8 @@ def test_it_tells_who_it_is_and_what_it_holds_to_anybody(card: VirtualCard) -> N
     assert ask(card, "00B0850031") == "00" * 49 + "9000"
 
 
-@pytest.mark.parametrize(("profile", "size"), [("GW13", 203), ("GW09", 258)])
-def test_the_profile_says_how_long_a_price_file_is(profile: str, size: int) -> None:
+@pytest.mark.parametrize(("profile", "size"), [(Profile.GW13, 203), (Profile.GW09, 258)])
+def test_the_profile_says_how_long_a_price_file_is(profile: Profile, size: int) -> None:
     card = VirtualCard(SERIAL, ROOT, profile)
     ask(card, SELECT_APPLICATION)
     assert len(card.files[CURRENT_PRICES]) == size
