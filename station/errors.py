@@ -33,6 +33,18 @@ class Conflict(StationError):
     """It contradicts what is already there."""
 
 
+class NeedsShift(Conflict):
+    """The clerk has no open shift: open one first."""
+
+
+class LimitReached(Conflict):
+    """It is more than this clerk may do."""
+
+
+class NeedsApproval(Conflict):
+    """A second person has to agree to it first."""
+
+
 class DatabaseDown(StationError):
     """The database does not answer; try again later."""
 

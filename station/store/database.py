@@ -25,10 +25,12 @@ from station.store.driver import (
 from station.store.objects.blocks import Blocks
 from station.store.objects.channels import Channels
 from station.store.objects.commands import Commands
+from station.store.objects.counters import Counters
 from station.store.objects.coverage import Coverage
 from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
 from station.store.objects.events import Events
 from station.store.objects.frames import Frames
+from station.store.objects.limits import APPROVAL_IDS, Approvals, Limits
 from station.store.objects.link_events import KEPT_DAYS as LINK_EVENT_DAYS
 from station.store.objects.link_events import LinkEvents
 from station.store.objects.links import Links
@@ -36,9 +38,11 @@ from station.store.objects.meter_days import MeterDays
 from station.store.objects.meter_health import MeterHealths
 from station.store.objects.meters import Meters
 from station.store.objects.readings import Readings
+from station.store.objects.receipts import Prints, Receipts
 from station.store.objects.runs import Runs
 from station.store.objects.sessions import Sessions
 from station.store.objects.settings import Settings
+from station.store.objects.shifts import Shifts
 from station.store.objects.tasks import Tasks
 from station.store.objects.terminals import Terminals
 from station.store.objects.traffic import KEPT_DAYS as TRAFFIC_DAYS
@@ -91,6 +95,26 @@ INDEXES = (
     Index("events", [("received_at", 1)], {"expireAfterSeconds": EVENT_DAYS * DAY_S}),
     Index("events", [("link", 1), ("received_at", -1)], {}),
     Index("events", [("meter", 1), ("received_at", -1)], {}),
+    Index(
+        "shifts",
+        [("clerk", 1)],
+        {"unique": True, "partialFilterExpression": {"state": "open"}, "name": "one_open"},
+    ),
+    Index(
+        "shifts",
+        [("number", 1)],
+        {"unique": True, "partialFilterExpression": {"number": {"$type": "number"}}},
+    ),
+    Index("shifts", [("clerk", 1), ("_id", -1)], {}),
+    Index("orders", [("shift", 1), ("_id", 1)], {}),
+    # An approval is spent by the one order that bears it.
+    Index(
+        "orders",
+        [("approved_by", 1)],
+        {"unique": True, "partialFilterExpression": {"approved_by": APPROVAL_IDS}},
+    ),
+    Index("receipts", [("number", 1)], {"unique": True}),
+    Index("prints", [("receipt", 1), ("ordinal", 1)], {}),
     Index("sessions", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
@@ -126,6 +150,12 @@ class Database:
         self.frames = Frames(collection("frames"), meters)
         self.commands = Commands(collection("commands"))
         self.events = Events(collection("events"))
+        orders, counters = collection("orders"), Counters(collection("counters"))
+        self.shifts = Shifts(collection("shifts"), orders, counters)
+        self.limits = Limits(collection("limits"))
+        self.approvals = Approvals(collection("approvals"), orders)
+        self.receipts = Receipts(collection("receipts"), orders, counters)
+        self.prints = Prints(collection("prints"))
         self.users = Users(collection("users"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))

@@ -1,0 +1,135 @@
+"""Shifts: who is at the drawer, what should be in it, and what was counted.
+
+The count is blind: nobody is told what should be in the drawer before the count is entered, and
+what was entered stands. A difference is kept, never smoothed. An order bears its clerk's open
+shift, so a shift's sums are those of the journal.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from station.errors import Conflict, InvalidValue, NeedsShift
+from station.prepaid.limits import AMOUNT_MAX_FEN, REASON_SIZE_MAX, Limits
+from station.store.objects.base import new_id
+from station.store.objects.shifts import Entry, Report, ReportLine, Shift
+from station.store.objects.shifts import Shifts as ShiftsStore
+from station.units import utc_now
+
+
+class Shifts:
+    """Opens and closes shifts."""
+
+    def __init__(self, shifts: ShiftsStore) -> None:
+        self._shifts = shifts
+
+    async def open(self, clerk: str, float_fen: int) -> Shift:
+        """Open a clerk's shift with the float that lies in the drawer.
+
+        Raises InvalidValue, or Conflict when the clerk has an open shift.
+        """
+        _check_amount("float_fen", float_fen)
+        shift = Shift(new_id(), clerk, float_fen, utc_now())
+        await self._shifts.open(shift)
+        return shift
+
+    async def open_of(self, clerk: str) -> Shift | None:
+        """Return a clerk's open shift, or None."""
+        return await self._shifts.open_of(clerk)
+
+    async def taken_fen(self, shift_id: str) -> int:
+        """Return what a shift has taken from customers so far, without what it gave back."""
+        entries = await self._shifts.entries(shift_id)
+        return sum(entry.amount_fen for entry in entries if entry.amount_fen > 0)
+
+    async def close(self, shift_id: str, counted_fen: int, *, by: str, note: str = "") -> Shift:
+        """Close a shift with what was counted in the drawer, the float included.
+
+        Doing it again with the same count returns the same report. Raises InvalidValue, NotFound,
+        or Conflict when it was closed with another count.
+        """
+        _check_amount("counted_fen", counted_fen)
+        if len(note) > REASON_SIZE_MAX:
+            raise InvalidValue("note", f"expected at most {REASON_SIZE_MAX} characters")
+        now = utc_now()
+
+        def closed(shift: Shift, entries: list[Entry], number: int) -> Shift:
+            return closed_shift(shift, entries, number, counted_fen, by=by, note=note, at=now)
+
+        shift = await self._shifts.close(shift_id, closed)
+        if shift.counted_fen != counted_fen:
+            raise Conflict(f"this shift is closed already, with report {shift.number}")
+        return shift
+
+
+class Drawer:
+    """What selling asks before money moves: an open shift, the limits, the second person."""
+
+    def __init__(self, shifts: Shifts, limits: Limits) -> None:
+        self._shifts = shifts
+        self._limits = limits
+
+    async def shift_of(self, by: str) -> str:
+        """Return the id of a clerk's open shift. Raises NeedsShift when there is none."""
+        shift = await self._shifts.open_of(by)
+        if shift is None:
+            raise NeedsShift(f"{by} has no open shift; open one first")
+        return shift.id
+
+    async def check(self, by: str, kind: str, amount_fen: int, approved_by: str | None) -> None:
+        """Check that a clerk may do this now; `amount_fen` is negative for money given back.
+
+        `approved_by` is the id of an approval. Raises NeedsShift, LimitReached, NeedsApproval.
+        """
+        shift_id = await self.shift_of(by)
+        taken_fen = await self._shifts.taken_fen(shift_id) if amount_fen > 0 else 0
+        await self._limits.check(by, kind, amount_fen, approved_by, taken_fen)
+
+
+def closed_shift(
+    shift: Shift,
+    entries: list[Entry],
+    number: int,
+    counted_fen: int,
+    *,
+    by: str,
+    note: str,
+    at: datetime,
+) -> Shift:
+    """Return an open shift as it is once closed, with its report."""
+    expected_fen = shift.float_fen + sum(entry.amount_fen for entry in entries)
+    report = Report(
+        expected_fen,
+        counted_fen - expected_fen,
+        report_lines(entries),
+        tuple(entry.order for entry in entries),
+        tuple(entry.order for entry in entries if entry.unfinished),
+    )
+    return replace(
+        shift,
+        state="closed",
+        number=number,
+        closed_at=at,
+        closed_by=by,
+        counted_fen=counted_fen,
+        note=note,
+        report=report,
+    )
+
+
+def report_lines(entries: list[Entry]) -> tuple[ReportLine, ...]:
+    """Return one line for each kind of order, in the order of their first appearance."""
+    kinds = dict.fromkeys(entry.kind for entry in entries)
+    return tuple(
+        ReportLine(
+            kind,
+            sum(entry.kind == kind for entry in entries),
+            sum(max(entry.amount_fen, 0) for entry in entries if entry.kind == kind),
+            -sum(min(entry.amount_fen, 0) for entry in entries if entry.kind == kind),
+        )
+        for kind in kinds
+    )
+
+
+def _check_amount(field: str, amount_fen: int) -> None:
+    if not 0 <= amount_fen <= AMOUNT_MAX_FEN:
+        raise InvalidValue(field, f"expected 0 to {AMOUNT_MAX_FEN} fen, got {amount_fen}")

@@ -1,0 +1,178 @@
+"""Shifts: a clerk's drawer from the counted float to the counted end, and its close report.
+
+    open -> closed
+
+A shift is inserted open and closed once; its report is written in that same step and never again.
+Reports are numbered without gaps. What a clerk took and gave is what the journal of orders says of
+the shift; nothing is added up elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pymongo.errors import DuplicateKeyError
+
+from station.errors import Conflict
+from station.store.driver import Collection, Document
+from station.store.objects.base import Many, Objects, Page, matching
+from station.store.objects.counters import Counters
+
+ShiftState = Literal["open", "closed"]
+
+REPORTS = "shift_reports"  # The counter of the reports' numbers.
+ORDERS_MAX = 10_000  # Of one shift: far above what one person sells, and some 300 KB.
+MONEY_FIELDS = {"_id": 1, "kind": 1, "state": 1, "amount_fen": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one order did to the drawer: fen taken from the customer, negative when given."""
+
+    order: str
+    kind: str
+    amount_fen: int
+    unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """One kind of order in a report: how many, what was taken and what was given, in fen."""
+
+    kind: str
+    orders: int
+    taken_fen: int
+    given_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is held of a closed shift; `expected_fen` was not shown before `counted_fen` stood.
+
+    `difference_fen` is counted less expected: negative when money is missing. `unfinished` names
+    the orders whose money was taken and whose card was still to be written.
+    """
+
+    expected_fen: int
+    difference_fen: int
+    lines: tuple[ReportLine, ...]
+    orders: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A clerk's shift; money in fen, moments UTC. An open one has neither number nor report."""
+
+    id: str
+    clerk: str
+    float_fen: int
+    opened_at: datetime
+    _: KW_ONLY
+    state: ShiftState = "open"
+    number: int | None = None
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+    counted_fen: int | None = None
+    note: str = ""
+    report: Report | None = None
+
+
+class Shifts(Objects[Shift]):
+    """The shifts of all clerks."""
+
+    shape = Shift
+    key = "id"
+    word = "shift"
+
+    def __init__(self, collection: Collection, orders: Collection, counters: Counters) -> None:
+        super().__init__(collection)
+        self._orders = orders
+        self._counters = counters
+
+    async def open(self, shift: Shift) -> None:
+        """Open a shift. Raises Conflict when the clerk has one open."""
+        try:
+            await self._collection.insert(self._to_document(shift))
+        except DuplicateKeyError:
+            raise Conflict(f"{shift.clerk} has an open shift already; close it first") from None
+
+    async def open_of(self, clerk: str) -> Shift | None:
+        """Return a clerk's open shift, or None."""
+        document = await self._collection.find_one({"clerk": clerk, "state": "open"})
+        return None if document is None else self._from_document(document)
+
+    async def close(
+        self, shift_id: str, closed: Callable[[Shift, Many[Entry], int], Shift]
+    ) -> Shift:
+        """Close an open shift and return it; one that is closed already is returned as it stands.
+
+        `closed(shift, entries, number)` makes the closed shift. The number of its report, the sums
+        and the end of the shift are one transaction. Raises NotFound.
+        """
+        await self._counters.prepare(REPORTS)
+
+        async def work(session: Any) -> Shift | None:
+            query = {"_id": shift_id, "state": "open"}
+            document = await self._collection.find_one(query, session=session)
+            if document is None:
+                return None
+            number = await self._counters.next(REPORTS, session)
+            entries = await self._entries(shift_id, session)
+            after = closed(self._from_document(document), entries, number)
+            await self._collection.replace(query, self._to_document(after), session=session)
+            return after
+
+        return await self._collection.transaction(work) or await self.get(shift_id)
+
+    async def entries(self, shift_id: str) -> Many[Entry]:
+        """Return what each standing order of a shift did to the drawer, the oldest first."""
+        return await self._entries(shift_id)
+
+    async def list(
+        self,
+        text: str | None = None,
+        state: str | None = None,
+        clerk: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+    ) -> Page[Shift]:
+        """Return a page of shifts, the newest first, and how many there are."""
+        query = matching(text, "clerk", "note")
+        wanted = {"state": state, "clerk": clerk}
+        query.update({name: value for name, value in wanted.items() if value is not None})
+        return await self._page(query, skip, limit, order=[("_id", -1)])
+
+    async def _entries(self, shift_id: str, session: Any = None) -> Many[Entry]:
+        found = await self._orders.find(
+            {"shift": shift_id, "state": {"$ne": "abandoned"}},
+            fields=MONEY_FIELDS,
+            order=[("_id", 1)],
+            limit=ORDERS_MAX + 1,
+            session=session,
+        )
+        if len(found) > ORDERS_MAX:
+            raise Conflict(f"shift {shift_id} has more than {ORDERS_MAX} orders")
+        return [
+            Entry(each["_id"], each["kind"], each["amount_fen"], each["state"] == "reserved")
+            for each in found
+        ]
+
+    def _to_document(self, thing: Shift) -> Document:
+        document = super()._to_document(thing)
+        document["report"] = None if thing.report is None else asdict(thing.report)
+        return document
+
+    def _from_document(self, document: Document) -> Shift:
+        held = document["report"]
+        if held is None:
+            return super()._from_document(document)
+        report = Report(
+            held["expected_fen"],
+            held["difference_fen"],
+            tuple(ReportLine(**line) for line in held["lines"]),
+            tuple(held["orders"]),
+            tuple(held["unfinished"]),
+        )
+        return super()._from_document({**document, "report": report})
