@@ -8,6 +8,7 @@ RUNTIME = [
     "argon2-cffi>=23.1",
     "babel>=2.14",
     "cronsim>=2.6",
+    "cryptography>=43",
     "jinja2>=3.1.4",
     "motor>=3.7,<4",
     "pydantic>=2.9,<3",

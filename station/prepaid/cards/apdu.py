@@ -95,8 +95,7 @@ def status_text(sw: int) -> str:
 def shown(command: bytes) -> str:
     """Return a command as hex for people's eyes; PINs and keys are stars."""
     is_secret = len(command) > 5 and (
-        command[1] in _SECRET
-        or (command[0] == _MEMORY_CARD_CLASS and command[1] == _CHANGE_PIN)
+        command[1] in _SECRET or (command[0] == _MEMORY_CARD_CLASS and command[1] == _CHANGE_PIN)
     )
     if not is_secret:
         return command.hex(" ").upper()
