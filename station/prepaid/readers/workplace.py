@@ -1,0 +1,315 @@
+"""A clerk's desk: its readers are tried in turn, and the first with the right card is used.
+
+The order is: the reader that is remembered, then the others as they were found. A reader that is
+away, empty, broken, or holds another card leads to the next one. As soon as a card has been written
+to, or refuses, no other is tried. When no reader has the right card, the error is the one that
+tells the clerk most: wrong card before broken reader before no card before no reader.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from station import tasks
+from station.errors import (
+    CardError,
+    CardFailed,
+    DatabaseDown,
+    NoCard,
+    NoReader,
+    NotFound,
+    ReaderFailed,
+    WrongCard,
+)
+from station.prepaid.cards.apdu import Response
+from station.prepaid.cards.dialog import (
+    CardContents,
+    Decide,
+    Dialogue,
+    Written,
+    read_card,
+    run_dialogue,
+    write_card,
+)
+from station.prepaid.cards.security import CardSecurity
+from station.prepaid.readers.base import (
+    READERS_MAX,
+    CardReader,
+    ReaderIdentity,
+    ReaderSource,
+    ReaderState,
+    SensingReader,
+)
+from station.prepaid.readers.worker import GivenUp, Worker
+
+log = logging.getLogger(__name__)
+
+BOX = "box"  # The workplace of the readers at the box itself.
+
+CARD_TIMEOUT_S = 30.0  # A card of 258-byte files at 9600 baud takes some 6 s.
+SENSE_TIMEOUT_S = 5.0  # Opening a serial line and one answer.
+FIND_TIMEOUT_S = 5.0  # pcscd answers at once, unless it hangs.
+STOP_TIMEOUT_S = 10.0  # A write that is under way when Station stops.
+
+UPDATE_BINARY = 0xD6  # INS
+USER_CARDS = ("in_use", "blank")
+TELLING = (WrongCard, CardFailed, ReaderFailed, NoCard, NoReader)  # The most telling first.
+
+OnStep = Callable[[str], None]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class CardRead:
+    """What was on the card, and which reader it was in."""
+
+    reader: ReaderIdentity
+    contents: CardContents
+
+
+@dataclass(frozen=True)
+class CardWritten:
+    """What became of the card, and which reader wrote it."""
+
+    reader: ReaderIdentity
+    written: Written
+
+
+class Remembering(Protocol):
+    """Remembers which readers were used at a workplace."""
+
+    async def last_used(self, workplace: str) -> ReaderIdentity | None:
+        """Return the reader that was used last."""
+
+    async def remember(self, workplace: str, reader: ReaderIdentity, at: datetime) -> None:
+        """Keep that this reader was used."""
+
+
+class RememberingNothing:
+    """Where there is no store: every reader is as good as another."""
+
+    async def last_used(self, workplace: str) -> ReaderIdentity | None:  # noqa: ARG002  As above.
+        """Return None."""
+        return None
+
+    async def remember(self, workplace: str, reader: ReaderIdentity, at: datetime) -> None:
+        """Forget it."""
+
+
+class Workplace:
+    """The readers of one desk."""
+
+    def __init__(
+        self, name: str, security: CardSecurity, memory: Remembering | None = None
+    ) -> None:
+        self.name = name
+        self._security = security
+        self._memory = memory or RememberingNothing()
+        self._sources: dict[ReaderSource, Worker] = {}
+        self._workers: dict[CardReader, Worker] = {}
+
+    def add(self, source: ReaderSource) -> None:
+        """Have the readers of a further source."""
+        self._sources[source] = Worker(f"the list of readers of {self.name}")
+
+    async def remove(self, source: ReaderSource) -> None:
+        """Give the readers of a source up."""
+        worker = self._sources.pop(source)
+        await worker.stop(source.close, STOP_TIMEOUT_S)
+
+    async def stop(self) -> None:
+        """Wait, within a bound, for what is under way, and end the threads."""
+        for reader, worker in self._workers.items():
+            await worker.stop(reader.close, STOP_TIMEOUT_S)
+        self._workers.clear()
+        for source in [*self._sources]:
+            await self.remove(source)
+
+    async def readers(self) -> list[ReaderState]:
+        """Return the readers that are there, and whether a card is in them."""
+        return [*await asyncio.gather(*(self._sense(reader) for reader in await self._find()))]
+
+    async def read(
+        self, on_step: OnStep | None = None, *, remembered: ReaderIdentity | None = None
+    ) -> CardRead:
+        """Read the first user card; a card of another kind only when there is no user card.
+
+        Raises NoReader, NoCard, CardFailed or ReaderFailed.
+        """
+        other: CardRead | None = None
+        problems: list[CardError] = []
+        for reader in await self._in_turn(remembered):
+            talk = _Talk(reader, read_card(self._security), self._tell(on_step))
+            try:
+                contents = await self._worker(reader).run(talk.hold, CARD_TIMEOUT_S)
+            except CardError as problem:
+                problems.append(problem)
+                continue
+            found = CardRead(reader.identity, contents)
+            if contents.state in USER_CARDS:
+                return found
+            other = other or found
+        if other is None:
+            raise _most_telling(problems)
+        return other
+
+    async def write(
+        self,
+        decide: Decide,
+        on_step: OnStep | None = None,
+        *,
+        remembered: ReaderIdentity | None = None,
+    ) -> CardWritten:
+        """Write the first card that `decide` takes; it raises WrongCard for any other.
+
+        Raises NoReader, NoCard, WrongCard, CardFailed or ReaderFailed; what a card may carry after
+        the last two is only known by looking at it.
+        """
+        problems: list[CardError] = []
+        for reader in await self._in_turn(remembered):
+            talk = _Talk(reader, write_card(decide, self._security), self._tell(on_step))
+            try:
+                written = await self._worker(reader).run(talk.hold, CARD_TIMEOUT_S)
+            except CardError as problem:
+                if talk.has_written:
+                    raise
+                problems.append(problem)
+                continue
+            identity = reader.identity
+            await self._remember(identity)
+            return CardWritten(identity, written)
+        raise _most_telling(problems)
+
+    async def _in_turn(self, remembered: ReaderIdentity | None) -> list[CardReader]:
+        found = await self._find()
+        if not found:
+            raise NoReader(f"no card reader is attached to {self.name}: connect one")
+        last = remembered or await self._last_used()
+        return sorted(found, key=lambda reader: not reader.identity.is_same(last))
+
+    async def _find(self) -> list[CardReader]:
+        """Return the readers that are there; the threads of those that are gone end."""
+        found: list[CardReader] = []
+        for source, worker in [*self._sources.items()]:
+            try:
+                found += await worker.run(partial(_find_in, source), FIND_TIMEOUT_S)
+            except CardError as problem:
+                log.warning("%s: %s", self.name, problem)
+        for reader in [each for each in self._workers if each not in found]:
+            tasks.spawn(
+                self._workers.pop(reader).stop(reader.close, STOP_TIMEOUT_S),
+                name=f"end of reader {reader.identity.name}",
+            )
+        return found[:READERS_MAX]
+
+    def _worker(self, reader: CardReader) -> Worker:
+        return self._workers.setdefault(reader, Worker(f"reader {reader.identity.name}"))
+
+    async def _sense(self, reader: CardReader) -> ReaderState:
+        worker = self._worker(reader)
+        if not isinstance(reader, SensingReader) or worker.is_busy:
+            return ReaderState(reader.identity, "ready")
+        try:
+            condition = await worker.run(lambda _: reader.sense(), SENSE_TIMEOUT_S)
+        except CardError as problem:
+            return ReaderState(reader.identity, "failed", str(problem))
+        return ReaderState(reader.identity, condition)
+
+    def _tell(self, on_step: OnStep | None) -> OnStep:
+        """Return what the worker thread calls with each step; it is told on the loop."""
+        loop = asyncio.get_running_loop()
+
+        def tell(name: str) -> None:
+            if on_step is not None:
+                loop.call_soon_threadsafe(on_step, name)
+
+        return tell
+
+    async def _last_used(self) -> ReaderIdentity | None:
+        try:
+            return await self._memory.last_used(self.name)
+        except DatabaseDown:  # It only decides which reader is tried first.
+            return None
+
+    async def _remember(self, reader: ReaderIdentity) -> None:
+        try:
+            await self._memory.remember(self.name, reader, datetime.now(timezone.utc))
+        except DatabaseDown as error:  # The card is written all the same.
+            log.warning("%s: the reader is not remembered: %s", self.name, error)
+
+
+class Workplaces:
+    """Every desk of this station: the box itself, and those that lend their readers to it."""
+
+    def __init__(self, security: CardSecurity, memory: Remembering | None = None) -> None:
+        self._security = security
+        self._memory = memory
+        self._places: dict[str, Workplace] = {BOX: Workplace(BOX, security, memory)}
+
+    def get(self, name: str) -> Workplace:
+        """Return a workplace. Raises NotFound."""
+        try:
+            return self._places[name]
+        except KeyError:
+            raise NotFound(f"there is no workplace {name}") from None
+
+    def names(self) -> list[str]:
+        """Return the names of all workplaces; the box comes first."""
+        return [*self._places]
+
+    def add(self, source: ReaderSource, workplace: str = BOX) -> Workplace:
+        """Add readers to a workplace, which is made if need be."""
+        place = self._places.setdefault(
+            workplace, Workplace(workplace, self._security, self._memory)
+        )
+        place.add(source)
+        return place
+
+    async def remove(self, name: str) -> None:
+        """Take a workplace away, with its readers. Raises NotFound."""
+        place = self.get(name)
+        del self._places[name]
+        await place.stop()
+
+    async def stop(self) -> None:
+        """Wait, within a bound, for what is under way everywhere, and end the threads."""
+        await asyncio.gather(*(place.stop() for place in self._places.values()))
+
+
+class _Talk(Generic[Result]):
+    """One conversation with the card of one reader, held in its worker thread."""
+
+    def __init__(self, reader: CardReader, dialogue: Dialogue[Result], on_step: OnStep) -> None:
+        self._reader = reader
+        self._dialogue = dialogue
+        self._on_step = on_step
+        self.has_written = False  # A write was sent, or was about to be.
+
+    def hold(self, given_up: GivenUp) -> Result:
+        """Connect, talk to the end, and let go of the card at once."""
+        channel = self._reader.connect()
+
+        def transmit(command: bytes) -> Response:
+            if command[1] == UPDATE_BINARY:
+                self.has_written = True  # Before the look below: whoever gave up sees it.
+            if given_up.is_set():
+                raise ReaderFailed(f"reader {self._reader.identity.name} took too long")
+            return channel.transmit(command)
+
+        try:
+            return run_dialogue(self._dialogue, transmit, self._on_step)
+        finally:
+            channel.disconnect()
+
+
+def _find_in(source: ReaderSource, _: GivenUp) -> Sequence[CardReader]:
+    return source.find()
+
+
+def _most_telling(problems: Sequence[CardError]) -> CardError:
+    """Return the problem that tells the clerk most."""
+    return min(problems, key=lambda problem: TELLING.index(type(problem)))
