@@ -43,6 +43,7 @@ from station.store.objects.runs import Runs
 from station.store.objects.sessions import Sessions
 from station.store.objects.settings import Settings
 from station.store.objects.shifts import Shifts
+from station.store.objects.tariffs import Tariffs
 from station.store.objects.tasks import Tasks
 from station.store.objects.terminals import Terminals
 from station.store.objects.traffic import KEPT_DAYS as TRAFFIC_DAYS
@@ -115,6 +116,8 @@ INDEXES = (
     ),
     Index("receipts", [("number", 1)], {"unique": True}),
     Index("prints", [("receipt", 1), ("ordinal", 1)], {}),
+    Index("tariffs", [("tariff", 1), ("number", -1)], {"unique": True}),
+    Index("tariffs", [("tariff", 1), ("state", 1), ("effective_on", -1), ("number", -1)], {}),
     Index("sessions", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
@@ -156,6 +159,7 @@ class Database:
         self.approvals = Approvals(collection("approvals"), orders)
         self.receipts = Receipts(collection("receipts"), orders, counters)
         self.prints = Prints(collection("prints"))
+        self.tariffs = Tariffs(collection("tariffs"))
         self.users = Users(collection("users"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))
