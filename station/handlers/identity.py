@@ -17,12 +17,18 @@ from tornado.web import HTTPError, RequestHandler
 
 from station.errors import (
     BadAnswer,
+    CardError,
+    CardFailed,
     Conflict,
     DatabaseDown,
     InvalidValue,
+    LimitReached,
     LinkDown,
     MeterTimeout,
+    NeedsApproval,
+    NeedsShift,
     NotFound,
+    ReaderFailed,
     Refused,
     StationError,
 )
@@ -73,9 +79,15 @@ STATUSES: dict[type[StationError], tuple[int, str]] = {
     Forbidden: (403, "forbidden"),
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
+    NeedsShift: (409, "needs_shift"),
+    LimitReached: (409, "limit_reached"),
+    NeedsApproval: (409, "needs_approval"),
+    CardError: (409, "card_error"),
     TooManyAttempts: (429, "too_many_attempts"),
     BadAnswer: (502, "bad_answer"),
     Refused: (502, "refused"),
+    CardFailed: (502, "card_failed"),
+    ReaderFailed: (503, "reader_failed"),
     LinkDown: (503, "link_down"),
     DatabaseDown: (503, "database_down"),
     MeterTimeout: (504, "meter_timeout"),
@@ -123,10 +135,11 @@ def permission_of(handler: type[RequestHandler], http_method: str) -> Permission
 
 
 def status_of(error: BaseException | None) -> tuple[int, str]:
-    """Return the status and the code of an error."""
+    """Return the status and the code of an error; what is wrong about a card has its own code."""
     for cls in type(error).__mro__:
         if issubclass(cls, StationError) and cls in STATUSES:
-            return STATUSES[cls]
+            status, code = STATUSES[cls]
+            return status, error.code if isinstance(error, CardError) else code
     if isinstance(error, HTTPError):
         return error.status_code, CODES.get(error.status_code, "http_error")
     return 500, "internal_error"

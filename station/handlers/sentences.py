@@ -244,6 +244,9 @@ SENTENCES: tuple[str, ...] = (
     N_("%(asked)s refused: %(phrases)s"),
     N_("%(asked)s is refused"),
     N_("meter %(meter)s: %(reason)s"),
+    # Money that was typed.
+    N_("an amount has at most two decimals"),
+    N_("an amount is at most %(amount)s yuan"),
     # Wide ones.
     N_("%(value)s is none of %(allowed)s"),
     N_("%(value)s is not in %(range)s"),

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from station.handlers.language import Language
+from station.handlers.money import yuan, yuan_typed
 from station.units import UTC
 
 HERE = Path(__file__).parent
@@ -56,6 +57,8 @@ def make_environment(language: Language, zone: ZoneInfo) -> Environment:
         lasting=lambda value: lasting(value, language),
         count=lambda value: format_decimal(value, locale=language.locale),
         size=size,
+        yuan=yuan,
+        yuan_typed=yuan_typed,
         seconds=lambda value: seconds(value, language),
         name=language.name,
         sentence=language.sentence,
