@@ -22,11 +22,13 @@ from station.store.driver import (
     Order,
     our_errors,
 )
+from station.store.objects.accounts import Accounts
 from station.store.objects.blocks import Blocks
 from station.store.objects.channels import Channels
 from station.store.objects.commands import Commands
 from station.store.objects.counters import Counters
 from station.store.objects.coverage import Coverage
+from station.store.objects.customers import Customers
 from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
 from station.store.objects.events import Events
 from station.store.objects.frames import Frames
@@ -37,6 +39,7 @@ from station.store.objects.links import Links
 from station.store.objects.meter_days import MeterDays
 from station.store.objects.meter_health import MeterHealths
 from station.store.objects.meters import Meters
+from station.store.objects.orders import Orders
 from station.store.objects.readings import Readings
 from station.store.objects.receipts import Prints, Receipts
 from station.store.objects.runs import Runs
@@ -107,6 +110,32 @@ INDEXES = (
         {"unique": True, "partialFilterExpression": {"number": {"$type": "number"}}},
     ),
     Index("shifts", [("clerk", 1), ("_id", -1)], {}),
+    # The rules of selling: one living account for each meter; one order for each request; one
+    # unfinished order, and one standing order for each purchase count, of an account.
+    Index(
+        "accounts",
+        [("meter", 1)],
+        {"unique": True, "partialFilterExpression": {"living": True}},
+    ),
+    Index("accounts", [("customer", 1)], {}),
+    Index("accounts", [("owner", 1)], {}),
+    Index("accounts", [("card_serial", 1)], {}),
+    Index("accounts", [("tariff", 1), ("state", 1)], {}),
+    Index("orders", [("request_id", 1)], {"unique": True}),
+    Index(
+        "orders",
+        [("account", 1)],
+        {"unique": True, "partialFilterExpression": {"state": "reserved"}},
+    ),
+    Index(
+        "orders",
+        [("account", 1), ("count", 1)],
+        {"unique": True, "partialFilterExpression": {"holds_count": True}},
+    ),
+    Index("orders", [("account", 1), ("_id", -1)], {}),
+    Index("orders", [("state", 1), ("_id", 1)], {}),
+    Index("orders", [("by", 1), ("_id", -1)], {}),
+    Index("orders", [("at", 1)], {}),
     Index("orders", [("shift", 1), ("_id", 1)], {}),
     # An approval is spent by the one order that bears it.
     Index(
@@ -154,6 +183,9 @@ class Database:
         self.commands = Commands(collection("commands"))
         self.events = Events(collection("events"))
         orders, counters = collection("orders"), Counters(collection("counters"))
+        self.customers = Customers(collection("customers"))
+        self.accounts = Accounts(collection("accounts"))
+        self.orders = Orders(orders, self.accounts, collection("shifts"))
         self.shifts = Shifts(collection("shifts"), orders, counters)
         self.limits = Limits(collection("limits"))
         self.approvals = Approvals(collection("approvals"), orders)

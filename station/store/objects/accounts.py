@@ -1,0 +1,143 @@
+"""Prepayment accounts: a meter, its customer, the card that goes between, and what it brought back.
+
+    opening -> open <-> suspended        opening, open, suspended -> closed
+
+An account is one customer number at one meter: a meter that is exchanged gets an account of its own
+that continues the old one. A living account (one that is not closed) has its meter to itself. Every
+change names the revision that it starts from, so of two at once one is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from station.store.driver import Document
+from station.store.objects.base import Many, Objects, Page, matching
+from station.units import utc_now
+
+AccountState = Literal["opening", "open", "suspended", "closed"]
+LIVING: tuple[AccountState, ...] = ("opening", "open", "suspended")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account; money in fen, `balance_at` the meter's local time, other moments UTC.
+
+    `customer` is the number on the card and in the meter, `owner` the customer it belongs to now.
+    `purchase_count` and `card_amount_fen` are what the last finished order put into the wallet.
+    `returned_count` is the count that the meter has proved to know, None before the first proof.
+    `balance_fen`, `overdrawn_fen` and `illegal_count` are what the card brought back at
+    `balance_at`. `tariff_version` is the version whose prices a card carried last. `continues` is
+    the account of the meter that this one's meter took the place of.
+    """
+
+    id: str
+    meter: str
+    customer: str
+    _: KW_ONLY
+    tariff: str
+    owner: str = ""
+    state: AccountState = "opening"
+    tariff_version: str = ""
+    profile: str = "GW13"
+    user_type: int = 2
+    ct: int = 1
+    pt: int = 1
+    alarm1_fen: int = 0
+    alarm2_fen: int = 0
+    overdraft_fen: int = 0
+    hoarding_fen: int = 0
+    card_serial: str = ""
+    purchase_count: int = 0
+    card_amount_fen: int = 0
+    returned_count: int | None = None
+    balance_fen: int | None = None
+    overdrawn_fen: int = 0
+    balance_at: datetime | None = None
+    illegal_count: int = 0
+    reader_model: str = ""
+    reader_name: str = ""
+    reader_serial: str = ""
+    reader_port: str = ""
+    continues: str = ""
+    created_at: datetime = field(default_factory=utc_now)
+    created_by: str = ""
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+    revision: int = 0
+
+    @property
+    def is_living(self) -> bool:
+        """Whether it has its meter to itself."""
+        return self.state in LIVING
+
+
+class Accounts(Objects[Account]):
+    """The accounts of the site; they are changed together with an order, in `orders`."""
+
+    shape = Account
+    key = "id"
+    word = "account"
+
+    async def change(self, before: Account | None, after: Account, *, session: Any = None) -> bool:
+        """Write what an account has become, or a new one; False when it is not as before any more.
+
+        Raises the driver's DuplicateKeyError when its meter has a living account.
+        """
+        document = self._to_document(after)
+        if before is None:
+            await self._collection.insert(document, session=session)
+            return True
+        query = {"_id": before.id, "revision": before.revision}
+        return bool(await self._collection.replace(query, document, session=session))
+
+    async def of_meter(self, meter: str) -> Account | None:
+        """Return the living account of a meter, or None."""
+        document = await self._collection.find_one({"meter": meter, "living": True})
+        return None if document is None else self._from_document(document)
+
+    async def of_card(self, serial: str) -> Many[Account]:
+        """Return the accounts that a card belonged to, the newest first."""
+        return await self._all({"card_serial": serial}, order=[("_id", -1)])
+
+    async def of_customers(self, numbers: Sequence[str]) -> Many[Account]:
+        """Return the accounts of these customers, as number on the card or as owner."""
+        wanted = {"$in": [*numbers]}
+        return await self._all({"$or": [{"customer": wanted}, {"owner": wanted}]})
+
+    async def list(
+        self,
+        text: str | None = None,
+        state: str | None = None,
+        tariff: str | None = None,
+        customers: Sequence[str] = (),
+        skip: int = 0,
+        limit: int = 100,
+    ) -> Page[Account]:
+        """Return a page of accounts, the newest first, and how many there are.
+
+        With a text also the accounts of `customers`, whose names or phones hold it.
+        """
+        query = matching(text, "_id", "meter", "customer", "owner", "card_serial")
+        if query and customers:
+            query["$or"].append({"owner": {"$in": [*customers]}})
+        wanted = {"state": state, "tariff": tariff}
+        query.update({name: value for name, value in wanted.items() if value is not None})
+        return await self._page(query, skip, limit, order=[("_id", -1)])
+
+    async def count_on(self, tariff: str) -> int:
+        """Return how many living accounts have a tariff."""
+        return await self._collection.count({"tariff": tariff, "living": True})
+
+    def _to_document(self, thing: Account) -> Document:
+        document = super()._to_document(thing)
+        moment = thing.balance_at
+        document["balance_at"] = None if moment is None else moment.isoformat(timespec="minutes")
+        document["living"] = thing.is_living  # What the index of meters looks at.
+        return document
+
+    def _from_document(self, document: Document) -> Account:
+        moment = document["balance_at"]
+        at = None if moment is None else datetime.fromisoformat(moment)
+        return super()._from_document({**document, "balance_at": at})

@@ -1,0 +1,280 @@
+"""Orders: the journal of everything that was sold, given back or put right. It only grows.
+
+    reserved -> written | abandoned
+
+An order is inserted once; after that only what became of it is added: the card it was tried on, its
+end, the order that reversed it. Its rules are indexes: one order for each request, one reserved
+order for each account, one standing order for each purchase count of an account. An order and what
+it does to accounts are one transaction, so neither is ever seen without the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+from pymongo.errors import DuplicateKeyError
+
+from station.errors import Conflict
+from station.store.driver import Collection, Document
+from station.store.objects.accounts import Account, Accounts
+from station.store.objects.base import Many, Objects, Page, matching
+
+OrderKind = Literal[
+    "opening",
+    "purchase",
+    "replacement",
+    "reversal",
+    "meter_change",
+    "closing",
+    "transfer",
+    "correction",
+]
+OrderState = Literal["reserved", "written", "abandoned"]
+
+# What becomes of an order; nothing else of it ever changes (its receipt's number aside).
+PROGRESS = (
+    "state",
+    "card_serial",
+    "written_at",
+    "ended_by",
+    "ended_shift",
+    "end_reason",
+    "workplace",
+    "reader_model",
+    "reader_name",
+    "reader_serial",
+    "reader_port",
+    "holds_count",
+    "reversed_by",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One entry of the journal; money in fen, moments UTC.
+
+    `amount_fen` is what the customer paid, negative for what was given back; it counts unless the
+    order is abandoned. `card_amount_fen` and `count` are the wallet that the card is to hold,
+    `previous_amount_fen` and `previous_count` the one before. `parameters`, `current` and `backup`
+    are the files for the card (digest sections 4 and 6); a price file of None is kept, an order
+    without `parameters` needs no card. `carried_fen` is a balance brought from another meter.
+    `card_serial` is the card that writing was tried on: before the first byte is written it is
+    here. `holds_count` is true while its count is its alone.
+    `fingerprint` tells whether the same request asked for the same. `approved_by` is the id of an
+    approval, `shift` the clerk's shift, `ended_shift` the one in which it ended.
+    """
+
+    id: str
+    request_id: str
+    fingerprint: str
+    account: str
+    kind: OrderKind
+    amount_fen: int
+    by: str
+    at: datetime
+    _: KW_ONLY
+    state: OrderState = "reserved"
+    card_amount_fen: int = 0
+    count: int = 0
+    previous_amount_fen: int = 0
+    previous_count: int = 0
+    carried_fen: int = 0
+    meter: str = ""
+    customer: str = ""
+    profile: str = "GW13"
+    parameters: bytes | None = None
+    current: bytes | None = None
+    backup: bytes | None = None
+    tariff_version: str = ""
+    reason: str = ""
+    approved_by: str | None = None
+    reverses: str | None = None
+    shift: str | None = None
+    receipt: int | None = None
+    # What became of it.
+    holds_count: bool = False
+    card_serial: str = ""
+    workplace: str = ""
+    reader_model: str = ""
+    reader_name: str = ""
+    reader_serial: str = ""
+    reader_port: str = ""
+    written_at: datetime | None = None
+    ended_by: str = ""
+    ended_shift: str | None = None
+    end_reason: str = ""
+    reversed_by: str | None = None
+
+
+assert {*PROGRESS} <= {each.name for each in fields(Order)}, "a field of PROGRESS is not an order's"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What an order makes of an account; `before` is None for a new one."""
+
+    before: Account | None
+    after: Account
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """How an order goes forward; only the fields of PROGRESS differ."""
+
+    before: Order
+    after: Order
+
+
+class Orders(Objects[Order]):
+    """The journal of the site."""
+
+    shape = Order
+    key = "id"
+    word = "order"
+
+    def __init__(self, collection: Collection, accounts: Accounts, shifts: Collection) -> None:
+        super().__init__(collection)
+        self._accounts = accounts
+        self._shifts = shifts
+
+    async def of_request(self, request_id: str, fingerprint: str) -> Order | None:
+        """Return the order that a request made, or None. Raises Conflict for another body."""
+        document = await self._collection.find_one({"request_id": request_id})
+        if document is None:
+            return None
+        standing = self._from_document(document)
+        if standing.fingerprint != fingerprint:
+            raise Conflict(f"request {request_id} was another order")
+        return standing
+
+    async def enter(
+        self,
+        order: Order,
+        accounts: Sequence[AccountChange],
+        ended: Sequence[OrderChange] = (),
+    ) -> Order:
+        """Insert an order with all that it does, or nothing; return it as it stands.
+
+        The same request again returns the order that it made. Raises Conflict.
+        """
+
+        async def work(session: Any) -> None:
+            await self._hold_shift(order, session)
+            for change in ended:
+                await self._forward(change, session)
+            for account in accounts:
+                await self._change(account, session)
+            await self._collection.insert(self._to_document(order), session=session)
+
+        try:
+            await self._collection.transaction(work)
+        except (DuplicateKeyError, Conflict) as error:
+            standing = await self.of_request(order.request_id, order.fingerprint)
+            if standing is not None:
+                return standing
+            raise self._refusal(order, error) from None
+        return order
+
+    async def advance(
+        self,
+        order: OrderChange,
+        accounts: Sequence[AccountChange] = (),
+        others: Sequence[OrderChange] = (),
+    ) -> Order:
+        """Take an order forward with all that it does, or not at all; return it as it stands.
+
+        Doing it again changes nothing. Raises Conflict when an account or an order has changed
+        meanwhile.
+        """
+
+        async def work(session: Any) -> None:
+            for change in (order, *others):
+                await self._forward(change, session)
+            for account in accounts:
+                await self._change(account, session)
+
+        try:
+            await self._collection.transaction(work)
+        except Conflict:
+            standing = await self.get(order.before.id)
+            if standing != order.after:
+                raise
+        return order.after
+
+    async def unfinished(self, by: str | None = None) -> Many[Order]:
+        """Return every reserved order, or those of one clerk, the oldest first."""
+        query: Document = {"state": "reserved"}
+        if by is not None:
+            query["by"] = by
+        return await self._all(query)
+
+    async def unfinished_of(self, account: str) -> Order | None:
+        """Return the reserved order of an account, or None."""
+        document = await self._collection.find_one({"account": account, "state": "reserved"})
+        return None if document is None else self._from_document(document)
+
+    async def holding(self, account: str, count: int) -> Order | None:
+        """Return the standing order that a purchase count of an account belongs to, or None."""
+        query = {"account": account, "count": count, "holds_count": True}
+        document = await self._collection.find_one(query)
+        return None if document is None else self._from_document(document)
+
+    async def list(
+        self,
+        text: str | None = None,
+        account: str | None = None,
+        state: str | None = None,
+        kind: str | None = None,
+        by: str | None = None,
+        shift: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        skip: int = 0,
+        limit: int = 100,
+    ) -> Page[Order]:
+        """Return a page of the journal, the newest first, and how many there are."""
+        query = matching(text, "_id", "meter", "customer", "card_serial", "by", "reason")
+        wanted = {"account": account, "state": state, "kind": kind, "by": by, "shift": shift}
+        query.update({name: value for name, value in wanted.items() if value is not None})
+        if since is not None or until is not None:
+            span = {"$gte": since, "$lt": until}
+            query["at"] = {name: value for name, value in span.items() if value is not None}
+        return await self._page(query, skip, limit, order=[("_id", -1)])
+
+    async def _hold_shift(self, order: Order, session: Any) -> None:
+        """Write to the shift's document, so that its closing at this moment conflicts."""
+        if order.shift is None:
+            return
+        query = {"_id": order.shift, "state": "open"}
+        change = {"$set": {"held": order.id}}
+        if not await self._shifts.update(query, change, session=session):
+            raise Conflict("the shift was closed meanwhile; open one first")
+
+    async def _forward(self, change: OrderChange, session: Any) -> None:
+        before, after = self._to_document(change.before), self._to_document(change.after)
+        moved = {name: after[name] for name in PROGRESS if after[name] != before[name]}
+        query = {"_id": before["_id"], **{name: before[name] for name in ("state", *moved)}}
+        if not await self._collection.update(query, {"$set": moved}, session=session):
+            raise Conflict(f"order {change.before.id} has changed meanwhile; look at it again")
+
+    async def _change(self, change: AccountChange, session: Any) -> None:
+        if not await self._accounts.change(change.before, change.after, session=session):
+            raise Conflict(f"account {change.after.id} has changed meanwhile; look at it again")
+
+    def _refusal(self, order: Order, error: Exception) -> Exception:
+        """Return what a broken rule means in words."""
+        if not isinstance(error, DuplicateKeyError):
+            return error
+        broken = {*(error.details or {}).get("keyPattern", {})}
+        if "meter" in broken:
+            return Conflict(f"meter {order.meter} has an account already")
+        if "approved_by" in broken:
+            return Conflict("this approval was used for another order; ask for another")
+        if "count" in broken:
+            return Conflict(f"account {order.account} has a purchase {order.count} already")
+        if "account" in broken:
+            return Conflict(
+                f"account {order.account} has an unfinished order: finish or abandon it first"
+            )
+        return error
