@@ -1,7 +1,6 @@
-"""What many tests need: one real mongod for all of them, and a fresh database for each."""
+"""What many tests need: one real mongod for all of them, and an empty database for each."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from zoneinfo import ZoneInfo
 
@@ -31,12 +30,13 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def database(mongo_uri: str, zone: ZoneInfo) -> AsyncIterator[Database]:
-    """An empty database, dropped after the test."""
-    opened = await Database.connect(mongo_uri, f"test_{uuid.uuid4().hex}", zone=zone)
+    """An empty database; its collections and indexes are there already, since they take a second."""
+    opened = await Database.connect(mongo_uri, "tests", zone=zone)
     try:
         yield opened
     finally:
         await opened.close()
         client: AsyncIOMotorClient = AsyncIOMotorClient(mongo_uri)
-        await client.drop_database(opened.name)
+        found = await client["tests"].list_collection_names(filter={"type": "collection"})
+        await asyncio.gather(*(client["tests"][name].delete_many({}) for name in found))
         client.close()

@@ -150,6 +150,7 @@ async def found(office: Office, query: str) -> list[dict[str, Any]]:
 
 async def test_frames_are_found_by_function_time_and_text(office: Office) -> None:
     ann = await office.somebody("reader")
+    began = utc_now()
     say(office, LOGIN, 0)
     say(office, BEAT, 1)
     say(office, REQUEST, 2, meter=METER)
@@ -175,7 +176,7 @@ async def test_frames_are_found_by_function_time_and_text(office: Office) -> Non
     (frame,) = (await ann.json("GET", f"/api/frames?meter={METER}"))[1]["items"]
     assert (frame["protocol"], frame["functions"]) == ("dlt645", ["dlt645 11"])
     zone = office.parts.config.site.zone_info
-    at = (utc_now() - timedelta(hours=1) + timedelta(seconds=1.5)).astimezone(zone)
+    at = (began - timedelta(hours=1) + timedelta(seconds=1.5)).astimezone(zone)
     for name, count in (("since", 2), ("until", 2)):
         local = at.replace(tzinfo=None).isoformat()
         assert (await ann.json("GET", f"/api/frames?{name}={local}"))[1]["total"] == count
