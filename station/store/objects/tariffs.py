@@ -140,6 +140,14 @@ class Tariffs(Objects[TariffVersion]):
         """Add a new draft, as `add_version` does. Raises Conflict."""
         await self.add_version(thing)
 
+    async def save(self, thing: TariffVersion) -> None:
+        """Refuse: raises Conflict."""
+        raise Conflict(f"{self.word} {thing.id} never changes; make a new one")
+
+    async def remove(self, key: str) -> None:
+        """Refuse: raises Conflict."""
+        raise Conflict(f"{self.word} {key} never changes; make a new one")
+
     async def codes(self) -> tuple[str, ...]:
         """Return the code of every tariff, in order."""
         found = await self._collection.find({}, fields={"tariff": 1}, order=[("tariff", 1)])
@@ -194,9 +202,10 @@ class Tariffs(Objects[TariffVersion]):
             return standing
         if standing.state in before:
             raise Conflict("a second person must approve: you wrote or submitted this version")
-        raise Conflict(
-            f"version {standing.number} of {standing.tariff} is {standing.state} already"
-        )
+        name = f"version {standing.number} of {standing.tariff}"
+        if standing.state == "draft":
+            raise Conflict(f"{name} is not submitted yet")
+        raise Conflict(f"{name} is {standing.state} already")
 
     async def _newest(
         self, query: Document, order: Sequence[tuple[str, Any]] = (("number", -1),)
