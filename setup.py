@@ -16,6 +16,8 @@ RUNTIME = [
     "pyscard>=2.2",
     "pyserial>=3.5",
     "pyyaml>=6.0",
+    "reportlab>=4.2",
+    "segno>=1.6",
     "tornado>=6.4",
     "tzdata",
 ]
@@ -32,6 +34,7 @@ TEST = [
     ' and platform_machine == "x86_64" and sys_platform == "linux"',
     "hypothesis>=6.100",
     "playwright>=1.49",
+    "pypdf>=5.0",
     "pytest>=8.3",
     "pytest-asyncio>=1.0",
     "pytest-timeout>=2.3",
@@ -42,6 +45,7 @@ DEV = [
     "mypy>=1.13",
     "ruff>=0.8",
     "types-PyYAML",
+    "types-reportlab",
     "types-pyserial",
 ]
 

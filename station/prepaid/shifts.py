@@ -11,7 +11,7 @@ from datetime import datetime
 from station.errors import Conflict, InvalidValue, NeedsShift
 from station.prepaid.limits import AMOUNT_MAX_FEN, REASON_SIZE_MAX, Limits
 from station.store.objects.base import new_id
-from station.store.objects.shifts import Entry, Report, ReportLine, Shift
+from station.store.objects.shifts import ABANDONED, Entry, Report, ReportLine, Shift
 from station.store.objects.shifts import Shifts as ShiftsStore
 from station.units import utc_now
 
@@ -37,9 +37,13 @@ class Shifts:
         return await self._shifts.open_of(clerk)
 
     async def taken_fen(self, shift_id: str) -> int:
-        """Return what a shift has taken from customers so far, without what it gave back."""
+        """Return what a shift has taken from customers so far.
+
+        Abandoned orders do not count; money given back for another reason makes no room for more.
+        """
         entries = await self._shifts.entries(shift_id)
-        return sum(entry.amount_fen for entry in entries if entry.amount_fen > 0)
+        abandoned = {entry.order for entry in entries if entry.kind == ABANDONED}
+        return sum(max(entry.amount_fen, 0) for entry in entries if entry.order not in abandoned)
 
     async def close(self, shift_id: str, counted_fen: int, *, by: str, note: str = "") -> Shift:
         """Close a shift with what was counted in the drawer, the float included.
@@ -101,7 +105,7 @@ def closed_shift(
         expected_fen,
         counted_fen - expected_fen,
         report_lines(entries),
-        tuple(entry.order for entry in entries),
+        tuple(dict.fromkeys(entry.order for entry in entries)),
         tuple(entry.order for entry in entries if entry.unfinished),
     )
     return replace(

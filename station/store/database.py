@@ -137,6 +137,7 @@ INDEXES = (
     Index("orders", [("by", 1), ("_id", -1)], {}),
     Index("orders", [("at", 1)], {}),
     Index("orders", [("shift", 1), ("_id", 1)], {}),
+    Index("orders", [("ended_shift", 1), ("_id", 1)], {}),
     # An approval is spent by the one order that bears it.
     Index(
         "orders",

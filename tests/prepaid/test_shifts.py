@@ -20,7 +20,9 @@ from station.errors import (
 from station.prepaid.limits import Allowed, Limits, unfit
 from station.prepaid.shifts import Drawer, Shifts
 from station.store.database import Database
+from station.store.objects.base import new_id
 from station.store.objects.limits import Approval, ClerkLimits
+from station.store.objects.orders import Order
 from station.units import utc_now
 
 SITE = Allowed(sale_max_fen=50_000, shift_max_fen=100_000, approval_above_fen=2_000)
@@ -76,17 +78,20 @@ async def test_the_report_is_the_journal_s(shifts: Shifts, journal: Journal) -> 
         await journal.put(shift.id, -3_000, kind="reversal"),
         await journal.put(shift.id, 7_000, state="reserved"),
     ]
-    await journal.put(shift.id, 9_900, state="abandoned")
+    kept.append(await journal.put(shift.id, 9_900, state="abandoned", ended_shift=shift.id))
+    kept.append(await journal.put("earlier", 400, state="abandoned", ended_shift=shift.id))
+    kept.append(await journal.put(shift.id, 600, state="abandoned", ended_shift="later"))
     await journal.put("another shift", 1_100)
+    assert await shifts.taken_fen(shift.id) == 10_000 + 5_050 + 7_000 + 600
     closed = await shifts.close(shift.id, 39_000, by="clerk", note="a coin rolled away")
     assert closed.report is not None
-    assert closed.report.expected_fen == 20_000 + 10_000 + 5_050 - 3_000 + 7_000
-    assert closed.report.difference_fen == 39_000 - 39_050
+    assert closed.report.expected_fen == 20_000 + 10_000 + 5_050 - 3_000 + 7_000 - 400 + 600
+    assert closed.report.difference_fen == 39_000 - 39_250
     assert closed.report.orders == tuple(kept)
     assert closed.report.unfinished == (kept[3],)
     assert [(line.kind, line.orders, line.taken_fen, line.given_fen)
             for line in closed.report.lines] == [
-        ("purchase", 3, 22_050, 0), ("reversal", 1, 0, 3_000),
+        ("purchase", 5, 32_550, 0), ("reversal", 1, 0, 3_000), ("abandoned", 2, 0, 10_300),
     ]  # fmt: skip
     assert (closed.number, closed.state, closed.closed_by) == (1, "closed", "clerk")
     assert await shifts.open_of("clerk") is None
@@ -104,6 +109,38 @@ async def test_a_closed_shift_stays_as_it_is(
     assert await database.shifts.get(shift.id) == closed
     with pytest.raises(NotFound):
         await shifts.close("no such shift", 0, by="clerk")
+
+
+async def test_an_order_is_in_the_report_or_finds_the_shift_closed(
+    shifts: Shifts, database: Database
+) -> None:
+    shift = await shifts.open("clerk", 0)
+    outcomes: list[str] = []
+
+    async def sell(number: int) -> None:
+        order = Order(
+            new_id(), f"request {number}", "", f"account {number}", "purchase", 100 + number,
+            "clerk", utc_now(), shift=shift.id,
+        )  # fmt: skip
+        try:
+            await database.orders.enter(order, ())
+        except Conflict as error:
+            outcomes.append(str(error))
+        else:
+            outcomes.append(order.id)
+
+    sales = [asyncio.ensure_future(sell(number)) for number in range(40)]
+    while len(outcomes) < 10:
+        await asyncio.wait(sales, return_when=asyncio.FIRST_COMPLETED)
+        sales = [each for each in sales if not each.done()]
+    closed = await shifts.close(shift.id, 0, by="clerk")
+    await asyncio.gather(*sales)
+    assert closed.report is not None
+    too_late = "the shift was closed meanwhile; open one first"
+    assert {*closed.report.orders} == {each for each in outcomes if each != too_late}
+    held, _ = await database.orders.list(shift=shift.id)
+    assert sum(order.amount_fen for order in held) == closed.report.expected_fen
+    assert outcomes.count(too_late) + len(closed.report.orders) == 40
 
 
 async def test_reports_are_numbered_without_gaps(shifts: Shifts, database: Database) -> None:

@@ -4,10 +4,12 @@
 
 A shift is inserted open and closed once; its report is written in that same step and never again.
 Reports are numbered without gaps. What a clerk took and gave is what the journal of orders says of
-the shift; nothing is added up elsewhere.
+the shift; nothing is added up elsewhere. An order that is abandoned gives its money back from the
+drawer of the shift in which that happens. An order writes to the shift's document in its own
+transaction, so that one of an order and a close at the same moment is run again after the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -23,7 +25,8 @@ ShiftState = Literal["open", "closed"]
 
 REPORTS = "shift_reports"  # The counter of the reports' numbers.
 ORDERS_MAX = 10_000  # Of one shift: far above what one person sells, and some 300 KB.
-MONEY_FIELDS = {"_id": 1, "kind": 1, "state": 1, "amount_fen": 1}
+MONEY_FIELDS = {"kind": 1, "state": 1, "amount_fen": 1, "shift": 1, "ended_shift": 1}
+ABANDONED = "abandoned"  # What a report calls money that went back because nothing was written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ class Shifts(Objects[Shift]):
         return await self._collection.transaction(work) or await self.get(shift_id)
 
     async def entries(self, shift_id: str) -> Many[Entry]:
-        """Return what each standing order of a shift did to the drawer, the oldest first."""
+        """Return what each order did to the drawer of a shift, the oldest first."""
         return await self._entries(shift_id)
 
     async def list(
@@ -146,7 +149,7 @@ class Shifts(Objects[Shift]):
 
     async def _entries(self, shift_id: str, session: Any = None) -> Many[Entry]:
         found = await self._orders.find(
-            {"shift": shift_id, "state": {"$ne": "abandoned"}},
+            {"$or": [{"shift": shift_id}, {"ended_shift": shift_id, "state": "abandoned"}]},
             fields=MONEY_FIELDS,
             order=[("_id", 1)],
             limit=ORDERS_MAX + 1,
@@ -154,10 +157,7 @@ class Shifts(Objects[Shift]):
         )
         if len(found) > ORDERS_MAX:
             raise Conflict(f"shift {shift_id} has more than {ORDERS_MAX} orders")
-        return [
-            Entry(each["_id"], each["kind"], each["amount_fen"], each["state"] == "reserved")
-            for each in found
-        ]
+        return [entry for order in found for entry in _entries_of(order, shift_id)]
 
     def _to_document(self, thing: Shift) -> Document:
         document = super()._to_document(thing)
@@ -176,3 +176,13 @@ class Shifts(Objects[Shift]):
             tuple(held["unfinished"]),
         )
         return super()._from_document({**document, "report": report})
+
+
+def _entries_of(order: Document, shift_id: str) -> Iterator[Entry]:
+    """Yield what an order did to the drawer of a shift: it was made in it, or abandoned in it."""
+    amount_fen = order["amount_fen"]
+    if order["shift"] == shift_id:
+        yield Entry(order["_id"], order["kind"], amount_fen, order["state"] == "reserved")
+    ended_in = order.get("ended_shift") or order["shift"]
+    if order["state"] == "abandoned" and ended_in == shift_id:
+        yield Entry(order["_id"], ABANDONED, -amount_fen)
