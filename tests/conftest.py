@@ -30,7 +30,7 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def database(mongo_uri: str, zone: ZoneInfo) -> AsyncIterator[Database]:
-    """An empty database; its collections and indexes are there already, since they take a second."""
+    """An empty database; collections and indexes are made but once, since they take a second."""
     opened = await Database.connect(mongo_uri, "tests", zone=zone)
     try:
         yield opened
