@@ -192,5 +192,5 @@ def _padded(data: bytes, block: int) -> bytes:
     return data + b"\x80" + bytes(-(len(data) + 1) % block)
 
 
-def _encipher(algorithm: BlockCipherAlgorithm, mode: modes.Mode, data: bytes) -> bytes:
+def _encipher(algorithm: BlockCipherAlgorithm, mode: modes.CBC | modes.ECB, data: bytes) -> bytes:
     return Cipher(algorithm, mode).encryptor().update(data)
