@@ -2,18 +2,17 @@
 
 The terminal is told to wait a little shorter than the station does, so that its word of a silent
 meter still comes in time. A denial, an empty answer and silence all mean that the meter did not
-answer. What the terminal brings back may hold preambles, noise and an echo around the answer.
+answer.
 """
 
-import time
 from datetime import datetime
-from typing import Generic
 
-from station.errors import BadAnswer, InvalidValue, MeterTimeout, Refused, StationError
-from station.frontend.inquiries import Joining, Piece, answer_among
+from station.errors import BadAnswer, InvalidValue, Refused
+from station.frontend.inquiries import Joining, Piece
 from station.frontend.link import Answer, FrameT, Inquiry, Priority
 from station.frontend.terminal import BYTE_TIMEOUT_MS, TOLD_SHARE
 from station.frontend.terminal1376 import Sequenced, Terminal1376
+from station.frontend.through import CarriedQuestion, ask_through
 from station.protocols.line import LineSettings
 from station.protocols.qgdw1376.confirmation import is_denial, item_errors
 from station.protocols.qgdw1376.forward import (
@@ -50,19 +49,14 @@ class ForwardedBus:
         self, inquiry: Inquiry[FrameT], *, priority: Priority, timeout_s: float
     ) -> Answer[FrameT]:
         """Ask a meter; see `station.frontend.link.Bus`."""
-        joining = Joining(inquiry)
-        exchange = self._terminal.link.new_exchange()
-        while True:
-            question = _Question(
-                self._terminal, self._port, self._line, joining, timeout_s, exchange
-            )
-            answer = await self._terminal.line(self._port).ask(question, priority)
-            whole = joining.take(answer.frame)
-            if whole is not None:
-                return Answer(whole, answer.at, exchange, answer.waited_s)
+
+        def question(joining: Joining[FrameT], exchange: int) -> _Question[FrameT]:
+            return _Question(self._terminal, self._port, self._line, joining, timeout_s, exchange)
+
+        return await ask_through(self._terminal, self._port, inquiry, question, priority)
 
 
-class _Question(Sequenced, Generic[FrameT]):
+class _Question(CarriedQuestion[FrameT], Sequenced):
     """One forwarded request and what comes of it."""
 
     def __init__(
@@ -74,14 +68,11 @@ class _Question(Sequenced, Generic[FrameT]):
         timeout_s: float,
         exchange: int,
     ) -> None:
-        self._terminal = terminal
+        super().__init__(terminal, inquiry, timeout_s, exchange)
+        self._terminal: Terminal1376 = terminal
         self._port = port
         self._line = line
-        self._inquiry = inquiry
         self._outer: Frame | None = None
-        self._sent_at = 0.0
-        self.timeout_s = timeout_s
-        self.exchange = exchange
 
     def send(self) -> None:
         told_s = int(self.timeout_s * TOLD_SHARE)
@@ -97,9 +88,7 @@ class _Question(Sequenced, Generic[FrameT]):
             master=terminal.link.master,
         )
         self.sequence = self._outer.sequence
-        self._sent_at = time.monotonic()
-        meter = self._inquiry.meter
-        terminal.link.send(self._outer.to_bytes(), meter=meter, exchange=self.exchange)
+        self._send(self._outer.to_bytes())
 
     def belongs(self, frame: Frame) -> bool:
         if self._outer is None or not is_answer(self._outer, frame):
@@ -110,35 +99,11 @@ class _Question(Sequenced, Generic[FrameT]):
         errors = item_errors(frame)
         if any(errors):
             raise Refused(f"{self._failure()}: it refused with error {max(errors)}")
-        waited_s = time.monotonic() - self._sent_at
         if is_denial(frame):
-            raise MeterTimeout(self._timeout_text(waited_s))
+            raise self._silent(self._waited_s())
         if frame.afn == CONFIRMATION:
             return None  # "I will"; the data comes in a frame of its own.
         inner = inner_bytes(frame)
         if inner is None:
             raise BadAnswer(f"{self._failure()}: it answered another function")
-        answer: FrameT | Piece | StationError | None
-        answer = answer_among(
-            self._inquiry,
-            inner,
-            lambda report: self._terminal.link.report("dlt645", report, at, self.exchange),
-        )
-        if answer is None:
-            raise MeterTimeout(self._timeout_text(waited_s))
-        if isinstance(answer, StationError):
-            raise self._terminal.told(answer, self._failure())
-        return Answer(answer, at, self.exchange, waited_s)
-
-    def silence(self) -> MeterTimeout:
-        return MeterTimeout(self._timeout_text(self.timeout_s))
-
-    def _failure(self) -> str:
-        meter, asked = self._inquiry.meter, self._inquiry.asked
-        return f"meter {meter}: no answer to {asked} through terminal {self._terminal.name}"
-
-    def _timeout_text(self, waited_s: float) -> str:
-        meter, asked, terminal = self._inquiry.meter, self._inquiry.asked, self._terminal.name
-        return (
-            f"meter {meter}: no answer to {asked} in {waited_s:.1f} s through terminal {terminal}"
-        )
+        return self._answer_among(inner, at)

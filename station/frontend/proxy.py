@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Generic
 
-from station.errors import BadAnswer, InvalidValue, MeterTimeout, Refused, StationError
-from station.frontend.inquiries import Joining, Piece, answer_among
+from station.errors import BadAnswer, InvalidValue, MeterTimeout, Refused
+from station.frontend.inquiries import Joining, Piece
 from station.frontend.link import Answer, FrameT, Inquiry, Priority, TerminalAnswer
 from station.frontend.terminal import (
     BYTE_TIMEOUT_MS,
@@ -21,6 +21,7 @@ from station.frontend.terminal import (
     TerminalLines,
     TerminalLink,
 )
+from station.frontend.through import CarriedQuestion, ask_through
 from station.protocols.dlt698 import requests
 from station.protocols.dlt698.apdu import decode_apdu
 from station.protocols.dlt698.dar import RETRY, Dar
@@ -85,21 +86,14 @@ class ProxyBus:
         self, inquiry: Inquiry[FrameT], *, priority: Priority, timeout_s: float
     ) -> Answer[FrameT]:
         """Ask a meter; see `station.frontend.link.Bus`."""
-        joining = Joining(inquiry)
-        exchange = self._terminal.link.new_exchange()
-        while True:
-            question = _ProxyQuestion(
-                self._terminal,
-                port_object(self._port),
-                self._settings,
-                joining,
-                timeout_s,
-                exchange,
+
+        def question(joining: Joining[FrameT], exchange: int) -> _ProxyQuestion[FrameT]:
+            port = port_object(self._port)
+            return _ProxyQuestion(
+                self._terminal, port, self._settings, joining, timeout_s, exchange
             )
-            answer = await self._terminal.line(self._port).ask(question, priority)
-            whole = joining.take(answer.frame)
-            if whole is not None:
-                return Answer(whole, answer.at, exchange, answer.waited_s)
+
+        return await ask_through(self._terminal, self._port, inquiry, question, priority)
 
 
 def port_object(port: int) -> Oad:
@@ -140,7 +134,7 @@ class _DirectQuestion(Generic[FrameT]):
         )
 
 
-class _ProxyQuestion(Generic[FrameT]):
+class _ProxyQuestion(CarriedQuestion[FrameT]):
     """One request to a meter through the terminal and what comes of it."""
 
     def __init__(
@@ -152,14 +146,11 @@ class _ProxyQuestion(Generic[FrameT]):
         timeout_s: float,
         exchange: int,
     ) -> None:
-        self._terminal = terminal
+        super().__init__(terminal, inquiry, timeout_s, exchange)
+        self._terminal: Terminal698 = terminal
         self._port = port
         self._settings = settings
-        self._inquiry = inquiry
         self._outer: Frame | None = None
-        self._sent_at = 0.0
-        self.timeout_s = timeout_s
-        self.exchange = exchange
 
     def send(self) -> None:
         terminal = self._terminal
@@ -172,9 +163,7 @@ class _ProxyQuestion(Generic[FrameT]):
             command=self._inquiry.raw,
         )
         self._outer = requests.request(terminal.server, NO_CLIENT, command)
-        self._sent_at = time.monotonic()
-        meter = self._inquiry.meter
-        terminal.link.send(self._outer.to_bytes(), meter=meter, exchange=self.exchange)
+        self._send(self._outer.to_bytes())
 
     def belongs(self, frame: Frame) -> bool:
         if self._outer is None or not requests.is_answer(self._outer, frame):
@@ -182,7 +171,6 @@ class _ProxyQuestion(Generic[FrameT]):
         return frame.apdu[:1] != _PROXY_ANSWER or frame.apdu[:2] == ProxyResponseTransCommand.TAG
 
     def answer_in(self, frame: Frame, at: datetime) -> Answer[FrameT | Piece]:
-        waited_s = time.monotonic() - self._sent_at
         try:
             apdu = decode_apdu(frame.apdu)
         except FrameError as error:
@@ -191,32 +179,9 @@ class _ProxyQuestion(Generic[FrameT]):
             raise Refused(f"{self._failure()}: it answered with an ERROR-Response")
         if isinstance(apdu.reply, Dar):
             if apdu.reply.code in RETRY:
-                raise MeterTimeout(self._timeout_text(waited_s))
+                raise self._silent(self._waited_s())
             raise Refused(f"{self._failure()}: {apdu.reply.words.en}")
-        answer: FrameT | Piece | StationError | None
-        answer = answer_among(
-            self._inquiry,
-            apdu.reply,
-            lambda report: self._terminal.link.report("dlt645", report, at, self.exchange),
-        )
-        if answer is None:
-            raise MeterTimeout(self._timeout_text(waited_s))
-        if isinstance(answer, StationError):
-            raise self._terminal.told(answer, self._failure())
-        return Answer(answer, at, self.exchange, waited_s)
-
-    def silence(self) -> MeterTimeout:
-        return MeterTimeout(self._timeout_text(self.timeout_s))
-
-    def _failure(self) -> str:
-        meter, asked = self._inquiry.meter, self._inquiry.asked
-        return f"meter {meter}: no answer to {asked} through terminal {self._terminal.name}"
-
-    def _timeout_text(self, waited_s: float) -> str:
-        meter, asked, terminal = self._inquiry.meter, self._inquiry.asked, self._terminal.name
-        return (
-            f"meter {meter}: no answer to {asked} in {waited_s:.1f} s through terminal {terminal}"
-        )
+        return self._answer_among(apdu.reply, at)
 
 
 _PROXY_ANSWER = ProxyResponseTransCommand.TAG[:1]
