@@ -5,6 +5,7 @@ may be such a sentence itself. The first form that fits counts: the narrow ones 
 wide ones. A form that is forgotten here is shown in English, which is no harm.
 """
 
+from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
 from station.protocols.dlt645.errors import (
     ERROR_BITS_1997,
     ERROR_BITS_2007,
@@ -27,7 +28,7 @@ PHRASES = {
         *SECURITY_ERROR_BITS,
         *dar.WORDS.values(),
     )
-}
+} | CARD_PHRASES
 
 ROLE_NAMES = {
     "administrator": N_("administrator"),
@@ -39,6 +40,7 @@ ROLE_NAMES = {
 UNITS = (N_("yuan"),)  # The others are the same in every language.
 
 SENTENCES: tuple[str, ...] = (
+    *CARD_SENTENCES,
     # The archive and the store.
     N_("there is no terminal or channel %(key)s"),
     N_("there is no terminal %(key)s"),

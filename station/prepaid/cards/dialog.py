@@ -285,7 +285,7 @@ def _write_file(write: _FileWrite, serial: bytes, security: CardSecurity) -> Dia
         held = yield from _read(READ_BACK, write.file, size, offset)
         if held != write.data[offset : offset + size]:
             raise CardFailed(
-                f"after {write.name!r} the card holds something else: try it again, or take"
+                f"after the step {write.name} the card holds something else: try again, or take"
                 " another card",
                 code="read_back",
             )
@@ -295,9 +295,9 @@ def _need(name: str, command: bytes, size: int = 0, *, writes: bool = False) -> 
     """Send a command that must succeed and bring `size` bytes. Raises CardFailed."""
     data, sw = yield Step(name, command, writes)
     if sw != apdu.OK:
-        raise CardFailed(f"the card refused {name!r} with {sw:04X}: {apdu.status_text(sw)}")
+        raise CardFailed(f"the card refused to {name} ({sw:04X}): {apdu.status_text(sw)}")
     if size and len(data) != size:
-        raise CardFailed(f"{name!r} brought {len(data)} bytes, not {size}")
+        raise CardFailed(f"the card answered {len(data)} bytes to {name}, not {size}")
     return data
 
 
