@@ -26,7 +26,6 @@ from station.store.objects.accounts import Accounts
 from station.store.objects.blocks import Blocks
 from station.store.objects.channels import Channels
 from station.store.objects.commands import Commands
-from station.store.objects.counters import Counters
 from station.store.objects.coverage import Coverage
 from station.store.objects.customers import Customers
 from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
@@ -183,14 +182,14 @@ class Database:
         self.frames = Frames(collection("frames"), meters)
         self.commands = Commands(collection("commands"))
         self.events = Events(collection("events"))
-        orders, counters = collection("orders"), Counters(collection("counters"))
+        orders = collection("orders")
         self.customers = Customers(collection("customers"))
         self.accounts = Accounts(collection("accounts"))
         self.orders = Orders(orders, self.accounts, collection("shifts"))
-        self.shifts = Shifts(collection("shifts"), orders, counters)
+        self.shifts = Shifts(collection("shifts"), orders)
         self.limits = Limits(collection("limits"))
         self.approvals = Approvals(collection("approvals"), orders)
-        self.receipts = Receipts(collection("receipts"), orders, counters)
+        self.receipts = Receipts(collection("receipts"), orders)
         self.prints = Prints(collection("prints"))
         self.tariffs = Tariffs(collection("tariffs"))
         self.users = Users(collection("users"))

@@ -24,6 +24,8 @@ class Journal:
         order = {
             "_id": order_id,
             "request_id": f"request-{order_id}",
+            "fingerprint": "",
+            "by": "clerk",
             "account": f"account-{order_id}",
             "kind": "purchase",
             "state": "written",

@@ -1,21 +1,21 @@
 """Receipts: one for each written order, numbered without gaps over the whole site, and each print.
 
-A receipt is inserted once with all that stands on it, so that a copy says what the original said.
-A print is inserted too: the first is the original, every later one a copy.
+A receipt takes the highest number plus one, and a unique index lets one of two through: there is no
+counter that could run ahead, and no gap. A receipt is inserted once with all that stands on it, so
+that a copy says what the original said. A print is inserted too: the first is the original, every
+later one a copy.
 """
 
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
 from station.errors import Conflict
 from station.store.driver import Collection
 from station.store.objects.base import Many, Objects, Page, matching
-from station.store.objects.counters import Counters
 
-RECEIPTS = "receipts"  # The counter of their numbers.
+ISSUE_ATTEMPTS = 100  # Each one lost means that another receipt came first.
 PRINTS_MAX = 1000  # Of one receipt; beyond that somebody leans on the key.
 
 
@@ -72,34 +72,33 @@ class Receipts(Objects[Receipt]):
     key = "order"
     word = "receipt of order"
 
-    def __init__(self, collection: Collection, orders: Collection, counters: Counters) -> None:
+    def __init__(self, collection: Collection, orders: Collection) -> None:
         super().__init__(collection)
         self._orders = orders
-        self._counters = counters
 
     async def issue(self, receipt: Receipt) -> Receipt:
         """Give a receipt the next number and keep it, or return the one that its order has.
 
-        The number, the receipt and its mark on the order are one transaction. DatabaseDown leaves
-        it open whether that happened; doing it again answers it.
+        One insert is the receipt and its number; doing it again changes nothing. The number is
+        noted on the order afterwards, and again by whoever finds it missing there.
         """
-        standing = await self.find(receipt.order)
-        if standing is not None:
-            return standing
-        await self._counters.prepare(RECEIPTS)
-
-        async def work(session: Any) -> Receipt:
-            query = {"_id": receipt.order}
-            held = await self._collection.find_one(query, session=session)
-            if held is not None:
-                return self._from_document(held)
-            numbered = replace(receipt, number=await self._counters.next(RECEIPTS, session))
-            await self._collection.insert(self._to_document(numbered), session=session)
-            mark = {"$set": {"receipt": numbered.number}}
-            await self._orders.update(query, mark, session=session)
+        for _ in range(ISSUE_ATTEMPTS):
+            numbered = replace(receipt, number=await self._next_number())
+            try:
+                await self._collection.insert(self._to_document(numbered))
+            except DuplicateKeyError:
+                standing = await self.find(receipt.order)
+                if standing is None:
+                    continue  # Another order took the number.
+                numbered = standing
+            await self.note(numbered)
             return numbered
+        raise Conflict("many receipts are made right now; try again")
 
-        return await self._collection.transaction(work)
+    async def note(self, receipt: Receipt) -> None:
+        """Note a receipt's number on its order, if it is not there."""
+        query = {"_id": receipt.order, "receipt": {"$ne": receipt.number}}
+        await self._orders.update(query, {"$set": {"receipt": receipt.number}})
 
     async def numbered(self, number: int) -> Receipt | None:
         """Return the receipt with a number, or None."""
@@ -112,6 +111,12 @@ class Receipts(Objects[Receipt]):
         if text and text.isascii() and text.isdigit() and len(text) < 18:
             query["$or"].append({"number": int(text)})
         return await self._page(query, skip, limit, order=[("number", -1)])
+
+    async def _next_number(self) -> int:
+        newest = await self._collection.find(
+            {}, fields={"number": 1}, order=[("number", -1)], limit=1
+        )
+        return newest[0]["number"] + 1 if newest else 1
 
 
 class Prints(Objects[Print]):

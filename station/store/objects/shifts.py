@@ -3,27 +3,27 @@
     open -> closed
 
 A shift is inserted open and closed once; its report is written in that same step and never again.
-Reports are numbered without gaps. What a clerk took and gave is what the journal of orders says of
+Reports are numbered without gaps: a report is the highest number plus one, and a unique index lets
+one of two through. What a clerk took and gave is what the journal of orders says of
 the shift; nothing is added up elsewhere. An order that is abandoned gives its money back from the
-drawer of the shift in which that happens. An order writes to the shift's document in its own
-transaction, so that one of an order and a close at the same moment is run again after the other.
+drawer of the shift in which that happens. An order writes its id into the shift (`held`) in its own
+transaction, so a close sees when an order came after it had added up.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pymongo.errors import DuplicateKeyError
 
 from station.errors import Conflict
 from station.store.driver import Collection, Document
 from station.store.objects.base import Many, Objects, Page, matching
-from station.store.objects.counters import Counters
 
 ShiftState = Literal["open", "closed"]
 
-REPORTS = "shift_reports"  # The counter of the reports' numbers.
+CLOSE_ATTEMPTS = 100  # Each one lost means that an order or another close came first.
 ORDERS_MAX = 10_000  # Of one shift: far above what one person sells, and some 300 KB.
 MONEY_FIELDS = {"kind": 1, "state": 1, "amount_fen": 1, "shift": 1, "ended_shift": 1}
 ABANDONED = "abandoned"  # What a report calls money that went back because nothing was written.
@@ -89,10 +89,9 @@ class Shifts(Objects[Shift]):
     key = "id"
     word = "shift"
 
-    def __init__(self, collection: Collection, orders: Collection, counters: Counters) -> None:
+    def __init__(self, collection: Collection, orders: Collection) -> None:
         super().__init__(collection)
         self._orders = orders
-        self._counters = counters
 
     async def open(self, shift: Shift) -> None:
         """Open a shift. Raises Conflict when the clerk has one open."""
@@ -111,23 +110,23 @@ class Shifts(Objects[Shift]):
     ) -> Shift:
         """Close an open shift and return it; one that is closed already is returned as it stands.
 
-        `closed(shift, entries, number)` makes the closed shift. The number of its report, the sums
-        and the end of the shift are one transaction. Raises NotFound.
+        `closed(shift, entries, number)` makes the closed shift. It is written in one step, and only
+        when no order has come since the sums were made; else they are made again. Raises NotFound.
         """
-        await self._counters.prepare(REPORTS)
-
-        async def work(session: Any) -> Shift | None:
-            query = {"_id": shift_id, "state": "open"}
-            document = await self._collection.find_one(query, session=session)
+        for _ in range(CLOSE_ATTEMPTS):
+            query: Document = {"_id": shift_id, "state": "open"}
+            document = await self._collection.find_one(query)
             if document is None:
-                return None
-            number = await self._counters.next(REPORTS, session)
-            entries = await self._entries(shift_id, session)
-            after = closed(self._from_document(document), entries, number)
-            await self._collection.replace(query, self._to_document(after), session=session)
-            return after
-
-        return await self._collection.transaction(work) or await self.get(shift_id)
+                return await self.get(shift_id)
+            entries = await self._entries(shift_id)
+            after = closed(self._from_document(document), entries, await self._next_number())
+            query["held"] = document.get("held")
+            try:
+                if await self._collection.replace(query, self._to_document(after)):
+                    return after
+            except DuplicateKeyError:
+                continue  # Another shift took the number.
+        raise Conflict(f"shift {shift_id} gets orders right now; close it again")
 
     async def entries(self, shift_id: str) -> Many[Entry]:
         """Return what each order did to the drawer of a shift, the oldest first."""
@@ -147,13 +146,18 @@ class Shifts(Objects[Shift]):
         query.update({name: value for name, value in wanted.items() if value is not None})
         return await self._page(query, skip, limit, order=[("_id", -1)])
 
-    async def _entries(self, shift_id: str, session: Any = None) -> Many[Entry]:
+    async def _next_number(self) -> int:
+        newest = await self._collection.find(
+            {"state": "closed"}, fields={"number": 1}, order=[("number", -1)], limit=1
+        )
+        return newest[0]["number"] + 1 if newest else 1
+
+    async def _entries(self, shift_id: str) -> Many[Entry]:
         found = await self._orders.find(
             {"$or": [{"shift": shift_id}, {"ended_shift": shift_id, "state": "abandoned"}]},
             fields=MONEY_FIELDS,
             order=[("_id", 1)],
             limit=ORDERS_MAX + 1,
-            session=session,
         )
         if len(found) > ORDERS_MAX:
             raise Conflict(f"shift {shift_id} has more than {ORDERS_MAX} orders")
