@@ -9,12 +9,20 @@ import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import annotated_types
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -106,6 +114,33 @@ class DatabaseConfig(Section):
             ) from None
 
 
+# Models whose readers hang on a serial port; the others come with their vendor's library.
+SERIAL_READERS = ("acr1281s", "acr30s", "gempc-twin")
+
+
+class ReaderConfig(Section):
+    """A card reader that PC/SC does not know."""
+
+    model: Literal["acr1281s", "acr30s", "gempc-twin", "huada-hd100", "decard-ic", "decard-rf"]
+    port: Annotated[str, Field(min_length=1)]
+    baud: Annotated[int, Field(ge=1200, le=921_600)] | None = None
+    library: Path | None = None
+
+    @model_validator(mode="after")
+    def _library_of_the_vendor(self) -> "ReaderConfig":
+        is_serial = self.model in SERIAL_READERS
+        if is_serial and self.library is not None:
+            raise ValueError(f"a reader of model {self.model} without a library")
+        if not is_serial and self.library is None:
+            raise ValueError(f"a reader of model {self.model} with its vendor's library")
+        return self
+
+
+class PrepaidConfig(Section):
+    keys: Path | None = None
+    readers: Annotated[list[ReaderConfig], Field(max_length=16)] = []
+
+
 class LogConfig(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -118,6 +153,7 @@ class Config(Section):
     web: WebConfig = WebConfig()
     frontend: FrontendConfig = FrontendConfig()
     database: DatabaseConfig = DatabaseConfig()
+    prepaid: PrepaidConfig = PrepaidConfig()
     log: LogConfig = LogConfig()
 
 
@@ -156,7 +192,9 @@ def _rooted(config: Config, path: Path) -> Config:
     """Take relative paths from systemd's state directory, or else from the file's own folder."""
     root = Path(os.environ.get("STATE_DIRECTORY") or path.resolve().parent)
     database = config.database.model_copy(update={"data": root / config.database.data})
-    return config.model_copy(update={"database": database})
+    keys = config.prepaid.keys
+    prepaid = config.prepaid.model_copy(update={"keys": keys and root / keys})
+    return config.model_copy(update={"database": database, "prepaid": prepaid})
 
 
 def _lines(node: yaml.Node | None, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -164,6 +202,10 @@ def _lines(node: yaml.Node | None, path: tuple[str, ...]) -> Iterator[tuple[tupl
         for key, value in node.value:
             yield (*path, str(key.value)), key.start_mark.line + 1
             yield from _lines(value, (*path, str(key.value)))
+    if isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield (*path, str(number)), value.start_mark.line + 1
+            yield from _lines(value, (*path, str(number)))
 
 
 def _line_of(lines: dict[tuple[str, ...], int], location: tuple[str, ...]) -> int:
@@ -179,6 +221,9 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
             if key.value in seen:
                 yield key.value, key.start_mark.line + 1
             seen.add(key.value)
+            yield from _repeated(value)
+    if isinstance(node, yaml.SequenceNode):
+        for value in node.value:
             yield from _repeated(value)
 
 
@@ -201,7 +246,11 @@ def _problem(location: tuple[str, ...], detail: ErrorDetails) -> str:
 def _model_at(location: tuple[str, ...]) -> type[BaseModel]:
     model: type[BaseModel] = Config
     for part in location:
-        inner = model.model_fields[part].annotation
+        if part.isdecimal():
+            continue  # A place in a list, whose model is that of its elements.
+        inner: Any = model.model_fields[part].annotation
+        if get_origin(inner) is list:
+            inner = get_args(inner)[0]
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break
         model = inner

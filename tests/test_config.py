@@ -68,6 +68,31 @@ def test_an_error_names_the_thing_and_the_value(tmp_path: Path, text: str, messa
     assert message in errors(tmp_path, text)[0]
 
 
+def test_a_reader_that_cannot_be_is_told_with_its_line(tmp_path: Path) -> None:
+    text = """prepaid:
+  readers:
+    - {model: acr1281s, port: /dev/ttyS0}
+    - {model: acr1281s}
+    - model: acr30s
+      port: /dev/ttyS1
+      baud: 3
+    - {model: acr99, port: a}
+    - {model: acr30s, prt: a, port: b}
+    - {model: huada-hd100, port: USB1}
+    - {model: acr30s, port: a, library: x.so}
+"""
+    told = errors(tmp_path, text)
+    assert [line.split(", got")[0] for line in told] == [
+        "4: prepaid.readers.1.port: expected Field required",
+        "7: prepaid.readers.2.baud: expected greater than or equal to 1200",
+        "8: prepaid.readers.3.model: expected 'acr1281s', 'acr30s', 'gempc-twin', 'huada-hd100',"
+        " 'decard-ic' or 'decard-rf'",
+        "9: unknown key 'prepaid.readers.4.prt'; did you mean 'port'?",
+        "10: prepaid.readers.5: expected a reader of model huada-hd100 with its vendor's library",
+        "11: prepaid.readers.6: expected a reader of model acr30s without a library",
+    ]
+
+
 def test_a_password_in_an_address_is_not_shown(tmp_path: Path) -> None:
     lines = errors(tmp_path, "database:\n  uri: http://user:secret@host")
     assert "begins with mongodb://" in lines[0]
