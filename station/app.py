@@ -42,6 +42,11 @@ from station.handlers import people
 from station.handlers.parts import Parts
 from station.handlers.routes import make_application
 from station.live import Feed
+from station.prepaid.cards import keys
+from station.prepaid.cards.security import CardSecurity
+from station.prepaid.readers.attached import attached_readers
+from station.prepaid.readers.remembered import Remembered
+from station.prepaid.readers.workplace import Workplaces
 from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
 from station.store.objects.users import User
@@ -178,6 +183,12 @@ class Station:
         await commands.start()
         self._on_stop("commands", commands.stop)
 
+        readers_used = Remembered(database.reader_uses, config.station)
+        workplaces = Workplaces(card_security(config), readers_used)
+        for source in attached_readers(config.prepaid.readers):
+            workplaces.add(source)
+        self._on_stop("card readers", workplaces.stop)
+
         parts = Parts(
             config=config,
             database=database,
@@ -194,6 +205,8 @@ class Station:
             memory=memory,
             budget=Budget(database.tasks, planner, runner, memory, zone),
             completeness=Completeness(database, zone),
+            workplaces=workplaces,
+            readers_used=readers_used,
         )
         await self._start_web(parts)
 
@@ -256,6 +269,16 @@ class Station:
                 log.exception("%s did not stop as it should", part)
 
         self._stops.push_async_callback(bounded)
+
+
+def card_security(config: Config) -> CardSecurity | None:
+    """Return what the configured card keys make; a simulated site has the well-known test keys.
+
+    Without keys there is none, and no card is read or written. Raises StartError.
+    """
+    if config.prepaid.keys is not None:
+        return keys.load(config.prepaid.keys)
+    return keys.simulated() if config.site.simulation else None
 
 
 def settle_memory() -> None:

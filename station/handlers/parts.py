@@ -16,6 +16,8 @@ from station.frontend.registry import Registry
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
 from station.live import Feed
+from station.prepaid.readers.remembered import Remembered
+from station.prepaid.readers.workplace import Workplaces
 from station.store.database import Database
 
 
@@ -38,3 +40,5 @@ class Parts:
     memory: Memory
     budget: Budget
     completeness: Completeness
+    workplaces: Workplaces
+    readers_used: Remembered

@@ -51,6 +51,7 @@ from station.store.objects.terminals import Terminals
 from station.store.objects.traffic import KEPT_DAYS as TRAFFIC_DAYS
 from station.store.objects.traffic import Traffics
 from station.store.objects.users import Users
+from station.store.objects.workplaces import ReaderUses
 from station.store.rebuild import make_compressed, make_coverage
 from station.units import UTC
 
@@ -147,6 +148,7 @@ INDEXES = (
     Index("prints", [("receipt", 1), ("ordinal", 1)], {}),
     Index("tariffs", [("tariff", 1), ("number", -1)], {"unique": True}),
     Index("tariffs", [("tariff", 1), ("state", 1), ("effective_on", -1), ("number", -1)], {}),
+    Index("reader_uses", [("station", 1), ("workplace", 1), ("used_at", -1)], {}),
     Index("sessions", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
@@ -192,6 +194,7 @@ class Database:
         self.receipts = Receipts(collection("receipts"), orders)
         self.prints = Prints(collection("prints"))
         self.tariffs = Tariffs(collection("tariffs"))
+        self.reader_uses = ReaderUses(collection("reader_uses"))
         self.users = Users(collection("users"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))

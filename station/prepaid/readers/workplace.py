@@ -104,10 +104,12 @@ class Workplace:
     """The readers of one desk."""
 
     def __init__(
-        self, name: str, security: CardSecurity, memory: Remembering | None = None
+        self, name: str, security: CardSecurity | None, memory: Remembering | None = None
     ) -> None:
+        """Without keys the readers are shown, and cards neither read nor written."""
         self.name = name
-        self._security = security
+        self.troubles: list[str] = []  # What kept sources from telling their readers, last time.
+        self._keys = security
         self._memory = memory or RememberingNothing()
         self._sources: dict[ReaderSource, Worker] = {}
         self._workers: dict[CardReader, Worker] = {}
@@ -184,21 +186,32 @@ class Workplace:
             return CardWritten(identity, written)
         raise _most_telling(problems)
 
+    @property
+    def _security(self) -> CardSecurity:
+        if self._keys is None:
+            raise CardFailed("there are no card keys: set prepaid.keys", code="no_keys")
+        return self._keys
+
     async def _in_turn(self, remembered: ReaderIdentity | None) -> list[CardReader]:
         found = await self._find()
         if not found:
-            raise NoReader(f"no card reader is attached to {self.name}: connect one")
+            raise NoReader(
+                "; ".join(self.troubles)
+                or f"no card reader is attached to {self.name}: connect one"
+            )
         last = remembered or await self._last_used()
         return sorted(found, key=lambda reader: not reader.identity.is_same(last))
 
     async def _find(self) -> list[CardReader]:
         """Return the readers that are there; the threads of those that are gone end."""
         found: list[CardReader] = []
+        troubles: list[str] = []
         for source, worker in [*self._sources.items()]:
             try:
                 found += await worker.run(partial(_find_in, source), FIND_TIMEOUT_S)
             except CardError as problem:
-                log.warning("%s: %s", self.name, problem)
+                troubles.append(str(problem))
+        self.troubles = troubles
         for reader in [each for each in self._workers if each not in found]:
             tasks.spawn(
                 self._workers.pop(reader).stop(reader.close, STOP_TIMEOUT_S),
@@ -245,7 +258,7 @@ class Workplace:
 class Workplaces:
     """Every desk of this station: the box itself, and those that lend their readers to it."""
 
-    def __init__(self, security: CardSecurity, memory: Remembering | None = None) -> None:
+    def __init__(self, security: CardSecurity | None, memory: Remembering | None = None) -> None:
         self._security = security
         self._memory = memory
         self._places: dict[str, Workplace] = {BOX: Workplace(BOX, security, memory)}
