@@ -214,6 +214,12 @@ class Orders(Objects[Order]):
         document = await self._collection.find_one({"account": account, "state": "reserved"})
         return None if document is None else self._from_document(document)
 
+    async def unfinished_on(self, card_serial: str) -> Order | None:
+        """Return the reserved order that was begun on a card, or None."""
+        query = {"state": "reserved", "card_serial": card_serial}
+        document = await self._collection.find_one(query)
+        return None if document is None else self._from_document(document)
+
     async def holding(self, account: str, count: int) -> Order | None:
         """Return the standing order that a purchase count of an account belongs to, or None."""
         query = {"account": account, "count": count, "holds_count": True}
@@ -254,8 +260,12 @@ class Orders(Objects[Order]):
     async def _forward(self, change: OrderChange, session: Any) -> None:
         before, after = self._to_document(change.before), self._to_document(change.after)
         moved = {name: after[name] for name in PROGRESS if after[name] != before[name]}
-        query = {"_id": before["_id"], **{name: before[name] for name in ("state", *moved)}}
-        if not await self._collection.update(query, {"$set": moved}, session=session):
+        held = {name: before[name] for name in ("state", "card_serial", *moved)}
+        query, change_ = (
+            {"_id": before["_id"], **held},
+            {"$set": moved or {"state": before["state"]}},
+        )
+        if not await self._collection.update(query, change_, session=session):
             raise Conflict(f"order {change.before.id} has changed meanwhile; look at it again")
 
     async def _change(self, change: AccountChange, session: Any) -> None:
