@@ -37,6 +37,9 @@ from station.handlers.parts import Parts
 from station.handlers.people import hash_password
 from station.handlers.routes import make_application
 from station.live import Feed
+from station.prepaid.cards.keys import simulated
+from station.prepaid.readers.remembered import Remembered
+from station.prepaid.readers.workplace import Workplaces
 from station.store.database import Database
 from station.store.objects.users import User
 
@@ -138,6 +141,9 @@ async def open_office(
         )
         await commands.start()
         stops.push_async_callback(commands.stop)
+        readers_used = Remembered(real.reader_uses, config.station)
+        workplaces = Workplaces(simulated(), readers_used)
+        stops.push_async_callback(workplaces.stop)
         given: dict[str, Any] = {
             "config": config,
             "database": real,
@@ -154,6 +160,8 @@ async def open_office(
             "memory": memory,
             "budget": Budget(real.tasks, planner, runner, memory, zone),
             "completeness": Completeness(real, zone),
+            "workplaces": workplaces,
+            "readers_used": readers_used,
         }
         parts = Parts(**{**given, **replaced})
         server = HTTPServer(make_application(parts, cookie_secret="secret"))
