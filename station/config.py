@@ -139,6 +139,9 @@ class ReaderConfig(Section):
 class PrepaidConfig(Section):
     keys: Path | None = None
     readers: Annotated[list[ReaderConfig], Field(max_length=16)] = []
+    sale_max_fen: Annotated[int, Field(ge=1, le=99_999_999)] = 10_000_00
+    shift_max_fen: Annotated[int, Field(ge=1, le=50_000_000)] = 200_000_00
+    approval_above_fen: Annotated[int, Field(ge=0, le=99_999_999)] = 100_00
 
 
 class LogConfig(Section):

@@ -15,7 +15,13 @@ from station.units import utc_now
 
 APPROVAL_VALID = timedelta(minutes=15)  # The second person stands at the counter.
 REASON_SIZE_MAX = 200  # Characters; a sentence or two.
-AMOUNT_MAX_FEN = 99_999_999  # What a card's wallet can hold (999,999.99 yuan) bounds any limit.
+AMOUNT_MAX_FEN = 99_999_999  # What a meter can show (999,999.99 yuan) bounds any amount.
+SHIFT_MAX_FEN = 50_000_000  # With the float it stays below what can be counted.
+LIMITS = {
+    "sale_max_fen": AMOUNT_MAX_FEN,
+    "shift_max_fen": SHIFT_MAX_FEN,
+    "approval_above_fen": AMOUNT_MAX_FEN,
+}
 CORRECTING = frozenset({"correction"})  # Kinds that need a second person in both directions.
 
 
@@ -48,10 +54,10 @@ class Limits:
 
     async def set(self, limits: ClerkLimits) -> None:
         """Give a clerk own limits. Raises InvalidValue for one that cannot be."""
-        for field in ("sale_max_fen", "shift_max_fen", "approval_above_fen"):
+        for field, highest in LIMITS.items():
             value = getattr(limits, field)
-            if value is not None and not 0 <= value <= AMOUNT_MAX_FEN:
-                raise InvalidValue(field, f"expected 0 to {AMOUNT_MAX_FEN} fen, got {value}")
+            if value is not None and not 0 <= value <= highest:
+                raise InvalidValue(field, f"expected 0 to {yuan(highest)} yuan")
         await self._limits.set(limits)
 
     async def check(
@@ -87,7 +93,7 @@ class Limits:
         if approved_by == by:
             raise InvalidValue("approver", "another person has to approve this, not the same one")
         if not 0 < abs(amount_fen) <= AMOUNT_MAX_FEN:
-            raise InvalidValue("amount_fen", f"expected 1 to {AMOUNT_MAX_FEN} fen")
+            raise InvalidValue("amount_fen", f"expected 0.01 to {yuan(AMOUNT_MAX_FEN)} yuan")
         now = utc_now()
         approval = Approval(
             new_approval_id(), by, kind, abs(amount_fen), approved_by, now, now + APPROVAL_VALID,

@@ -9,11 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from station.errors import Conflict, InvalidValue, NeedsShift
-from station.prepaid.limits import AMOUNT_MAX_FEN, REASON_SIZE_MAX, Limits
+from station.prepaid.limits import AMOUNT_MAX_FEN, REASON_SIZE_MAX, Limits, yuan
 from station.store.objects.base import new_id
 from station.store.objects.shifts import ABANDONED, Entry, Report, ReportLine, Shift
 from station.store.objects.shifts import Shifts as ShiftsStore
 from station.units import utc_now
+
+FLOAT_MAX_FEN = 10_000_000  # 100,000 yuan of change is no till any more.
 
 
 class Shifts:
@@ -27,7 +29,7 @@ class Shifts:
 
         Raises InvalidValue, or Conflict when the clerk has an open shift.
         """
-        _check_amount("float_fen", float_fen)
+        _check_amount("float_fen", float_fen, FLOAT_MAX_FEN)
         shift = Shift(new_id(), clerk, float_fen, utc_now())
         await self._shifts.open(shift)
         return shift
@@ -51,7 +53,7 @@ class Shifts:
         Doing it again with the same count returns the same report. Raises InvalidValue, NotFound,
         or Conflict when it was closed with another count.
         """
-        _check_amount("counted_fen", counted_fen)
+        _check_amount("counted_fen", counted_fen, AMOUNT_MAX_FEN)
         if len(note) > REASON_SIZE_MAX:
             raise InvalidValue("note", f"expected at most {REASON_SIZE_MAX} characters")
         now = utc_now()
@@ -134,6 +136,6 @@ def report_lines(entries: list[Entry]) -> tuple[ReportLine, ...]:
     )
 
 
-def _check_amount(field: str, amount_fen: int) -> None:
-    if not 0 <= amount_fen <= AMOUNT_MAX_FEN:
-        raise InvalidValue(field, f"expected 0 to {AMOUNT_MAX_FEN} fen, got {amount_fen}")
+def _check_amount(field: str, amount_fen: int, highest_fen: int) -> None:
+    if not 0 <= amount_fen <= highest_fen:
+        raise InvalidValue(field, f"expected 0 to {yuan(highest_fen)} yuan")
