@@ -47,6 +47,7 @@ from station.prepaid.cards.security import CardSecurity
 from station.prepaid.readers.attached import attached_readers
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
+from station.prepaid.sales import Sales
 from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
 from station.store.objects.users import User
@@ -207,6 +208,7 @@ class Station:
             completeness=Completeness(database, zone),
             workplaces=workplaces,
             readers_used=readers_used,
+            sales=Sales(database, workplaces, self.feed, zone),
         )
         await self._start_web(parts)
 

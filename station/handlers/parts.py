@@ -18,6 +18,7 @@ from station.frontend.traffic import TrafficLog
 from station.live import Feed
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
+from station.prepaid.sales import Sales
 from station.store.database import Database
 
 
@@ -42,3 +43,4 @@ class Parts:
     completeness: Completeness
     workplaces: Workplaces
     readers_used: Remembered
+    sales: Sales

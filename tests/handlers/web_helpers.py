@@ -40,6 +40,7 @@ from station.live import Feed
 from station.prepaid.cards.keys import simulated
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
+from station.prepaid.sales import Sales
 from station.store.database import Database
 from station.store.objects.users import User
 
@@ -162,6 +163,7 @@ async def open_office(
             "completeness": Completeness(real, zone),
             "workplaces": workplaces,
             "readers_used": readers_used,
+            "sales": Sales(real, workplaces, feed, zone),
         }
         parts = Parts(**{**given, **replaced})
         server = HTTPServer(make_application(parts, cookie_secret="secret"))
