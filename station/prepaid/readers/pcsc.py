@@ -100,8 +100,8 @@ class PcscReader:
         Raises NoReader, NoCard, ReaderFailed, and CardFailed for a card that stays mute.
         """
         name = self.identity.name
-        with contextlib.ExitStack() as stack:
-            context = stack.enter_context(a_context())
+        with contextlib.ExitStack() as ends:
+            context = ends.enter_context(a_context())
             result, card, protocol = scard.SCardConnect(
                 context,
                 name,
@@ -114,12 +114,15 @@ class PcscReader:
                 )
             if result != scard.SCARD_S_SUCCESS:
                 raise problem_of(result, name)
-            stack.callback(scard.SCardDisconnect, card, scard.SCARD_RESET_CARD)
+            channel = PcscChannel(name, card, protocol)
+            ends.callback(channel.let_go)
             result, _, _, _, atr = scard.SCardStatus(card)
             if result != scard.SCARD_S_SUCCESS:
                 raise problem_of(result, name)
             self._learn_serial(card)
-            return PcscChannel(name, card, protocol, bytes(atr), stack.pop_all())
+            channel.atr = bytes(atr)
+            channel.ends = ends.pop_all()
+            return channel
 
     def sense(self) -> Condition:
         """Return whether a card is in it. Raises NoReader, ReaderFailed."""
@@ -151,14 +154,13 @@ class PcscReader:
 class PcscChannel:
     """A conversation with the card in a reader of the service."""
 
-    def __init__(
-        self, name: str, card: Any, protocol: int, atr: bytes, ends: contextlib.ExitStack
-    ) -> None:
-        self.atr = atr
+    def __init__(self, name: str, card: Any, protocol: int) -> None:
+        self.atr = b""
+        self.ends = contextlib.ExitStack()
         self._name = name
         self._card = card
         self._protocol = protocol
-        self._ends = ends
+        self._is_gone = False
 
     def transmit(self, apdu: bytes) -> Response:
         """Send one APDU. Raises CardFailed when the card is gone, ReaderFailed otherwise."""
@@ -167,12 +169,22 @@ class PcscChannel:
             problem = problem_of(result, self._name)
             raise ReaderFailed(str(problem), code=problem.code)
         if result != scard.SCARD_S_SUCCESS or len(answer) < 2:
+            self._is_gone = True
             raise CardFailed(f"{self._name}: the card was removed or reset", code="removed")
         return Response(bytes(answer[:-2]), answer[-2] << 8 | answer[-1])
 
     def disconnect(self) -> None:
-        """Let go of the card and reset it, so that nobody uses what we proved to it."""
-        self._ends.close()
+        """Let go of the card and of the service."""
+        self.ends.close()
+
+    def let_go(self) -> None:
+        """Reset the card, so that nobody uses what we proved to it.
+
+        One that is gone is left alone: pcscd 1.9.9 takes the failing reset for the removal, and
+        when the next card comes within its 0.4 s it never sees that one.
+        """
+        disposition = scard.SCARD_LEAVE_CARD if self._is_gone else scard.SCARD_RESET_CARD
+        scard.SCardDisconnect(self._card, disposition)
 
 
 def identity_of(name: str) -> ReaderIdentity:
