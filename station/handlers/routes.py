@@ -9,11 +9,16 @@ from tornado.web import Application, RequestHandler
 
 from station.collector.items import ITEM_BY_CODE
 from station.handlers import (
+    accounts,
+    agents,
     blocks,
     buses,
+    cards,
     channels,
     commands,
     completeness,
+    counter,
+    customers,
     events,
     failures,
     frames,
@@ -22,6 +27,7 @@ from station.handlers import (
     live,
     login,
     meters,
+    orders,
     overview,
     password,
     preferences,
@@ -31,6 +37,7 @@ from station.handlers import (
     search,
     static,
     success,
+    tariffs,
     task_views,
     tasks,
     terminals,
@@ -45,6 +52,7 @@ from station.handlers.runs import KIND_NAMES, cause_name, item_name
 from station.handlers.sentences import ROLE_NAMES
 from station.handlers.templating import make_environment
 from station.handlers.today import Today
+from station.prepaid.readers.agent_wire import LINK_PATH
 
 STATIC = Path(__file__).parent / "static"
 PING_INTERVAL_S = 30.0  # Keeps proxies from closing a quiet live page, and finds dead ones.
@@ -99,8 +107,33 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/commands/([^/]+)", commands.OneCommandHandler),
     ("/commands/([^/]+)/cancel", commands.CancelCommandHandler),
     ("/events", events.EventsHandler),
+    ("/counter", counter.CounterHandler),
+    ("/counter/desk", counter.DeskChoiceHandler),
+    ("/cards/read", cards.ReadCardHandler),
+    ("/customers", customers.CustomersHandler),
+    ("/customers/([^/]+)", customers.OneCustomerHandler),
+    ("/accounts", accounts.AccountsHandler),
+    ("/accounts/([^/]+)", accounts.OneAccountHandler),
+    ("/accounts/([^/]+)/preview", accounts.PreviewHandler),
+    ("/accounts/([^/]+)/purchases", accounts.PurchasesHandler),
+    ("/accounts/([^/]+)/replacements", accounts.ReplacementsHandler),
+    ("/orders", orders.OrdersHandler),
+    ("/orders/([^/]+)", orders.OneOrderHandler),
+    ("/orders/([^/]+)/write", orders.WriteOrderHandler),
+    ("/orders/([^/]+)/abandon", orders.AbandonOrderHandler),
+    ("/orders/([^/]+)/reversal", orders.ReversalHandler),
+    ("/agents", agents.AgentsHandler),
+    ("/agents/pair", agents.PairAgentHandler),
+    ("/agents/([^/]+)", agents.OneAgentHandler),
     ("/frames", frames.FramesHandler),
     ("/frames/decode", frames.DecodeHandler),
+    ("/tariffs", tariffs.TariffsHandler),
+    ("/tariffs/preview", tariffs.DraftHandler),
+    ("/tariffs/([^/]+)", tariffs.OneTariffHandler),
+    ("/tariffs/([^/]+)/preview", tariffs.TariffPreviewHandler),
+    ("/tariffs/([^/]+)/submit", tariffs.SubmitTariffHandler),
+    ("/tariffs/([^/]+)/approve", tariffs.ApproveTariffHandler),
+    ("/tariffs/([^/]+)/withdraw", tariffs.WithdrawTariffHandler),
 )
 FORMS: tuple[tuple[str, type[Handler]], ...] = (
     ("/channels/new", channels.NewChannelHandler),
@@ -111,6 +144,10 @@ FORMS: tuple[tuple[str, type[Handler]], ...] = (
     ("/meters/([^/]+)/edit", meters.EditMeterHandler),
     ("/meters/([^/]+)/commands/new", commands.NewCommandHandler),
     ("/meters/([^/]+)/commands/confirm", commands.ConfirmCommandHandler),
+    ("/tariffs/new", tariffs.NewTariffHandler),
+    ("/customers/new", customers.NewCustomerHandler),
+    ("/customers/([^/]+)/edit", customers.EditCustomerHandler),
+    ("/accounts/new", accounts.NewAccountHandler),
     ("/tasks/new", tasks.NewTaskHandler),
     ("/tasks/([^/]+)/edit", tasks.EditTaskHandler),
 )
@@ -123,6 +160,7 @@ def routes() -> list[tuple[str, type[RequestHandler]]]:
         ("/api/overview", overview.OverviewHandler),
         ("/healthz", health.HealthHandler),
         ("/live", live.LiveHandler),
+        (LINK_PATH, agents.AgentLinkHandler),
         *FORMS,
         *((f"(?:/api)?{pattern}", handler) for pattern, handler in PAGES),
     ]

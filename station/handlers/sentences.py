@@ -246,6 +246,82 @@ SENTENCES: tuple[str, ...] = (
     N_("%(asked)s refused: %(phrases)s"),
     N_("%(asked)s is refused"),
     N_("meter %(meter)s: %(reason)s"),
+    # Tariffs.
+    N_("there is no tariff version %(key)s"),
+    N_("tariff version %(key)s exists already"),
+    N_("tariff %(tariff)s gets other versions right now; try again"),
+    N_("tariff %(tariff)s has no approved version on %(day)s"),
+    N_("a second person must approve: you wrote or submitted this version"),
+    N_("version %(number)s of %(tariff)s is not submitted yet"),
+    N_("version %(number)s of %(tariff)s is %(state)s already"),
+    N_("submitted"),
+    N_("approved"),
+    N_("withdrawn"),
+    N_("its first day, %(day)s, lies in the past"),
+    N_("a code is 1 to 16 letters, digits, dashes or underscores"),
+    N_("a note has at most %(limit)s characters"),
+    N_("a name has 1 to %(limit)s characters"),
+    N_("expected 0 to 999,999.99 yuan"),
+    N_("alarm amount 2 lies above alarm amount 1"),
+    N_("the hoarding limit lies below alarm amount 1"),
+    N_("a set has 1 to %(limit)s rates"),
+    N_("a kWh may not cost nothing: rate plus step is 0"),
+    N_("a ladder has at most %(limit)s ends"),
+    N_("%(ends)s ends of steps need %(needed)s step prices, not %(number)s"),
+    N_("%(higher)s does not rise above %(lower)s"),
+    N_("only a ladder by the year has settlement days"),
+    N_("at most %(limit)s settlement days"),
+    N_("a settlement day is given twice"),
+    N_("%(day)s cannot be: month 1 to 12, day 1 to %(last)s, hour 0 to 23"),
+    N_("%(text)s is no month, day and hour such as 01-01 00"),
+    N_("number %(number)s is empty, and a later one is not"),
+    N_("without a backup set there is nothing to switch to"),
+    N_("%(moment)s is no local time in whole minutes"),
+    N_("the year %(year)s does not fit"),
+    N_("a switch time lies after the first day of the version"),
+    N_("divided by CT %(ct)s times PT %(pt)s, two thresholds become the same"),
+    N_("expected a ratio of 1 or more"),
+    N_("this version has no backup set"),
+    N_("expected %(number)s shares that are not all 0"),
+    N_("step %(step)s costs nothing"),
+    N_("expected %(range)s kWh, got %(value)s"),
+    N_("expected %(range)s, got %(value)s"),
+    N_(
+        "the balance would become %(balance)s yuan, more than the meter can hold (%(limit)s):"
+        " the meter refuses the card with error 21"
+    ),
+    N_(
+        "the balance would become %(balance)s yuan, above the hoarding limit of %(limit)s:"
+        " the meter refuses the card with error 21"
+    ),
+    N_("the meter stays overdrawn by %(amount)s yuan"),
+    N_(
+        "the balance of %(balance)s yuan lies below alarm amount %(number)s (%(limit)s):"
+        " the meter warns at once"
+    ),
+    N_(
+        "a ladder by the year without a settlement day never begins anew, and some meters refuse it"
+    ),
+    N_(
+        "some meters refuse a ladder without a settlement day, or never begin it anew:"
+        " try one card at a meter of each kind first"
+    ),
+    N_("the rates of the backup set have no switch time: they never hold"),
+    N_("the ladder of the backup set has no switch time: it never holds"),
+    N_("the backup set is the same as the main set"),
+    N_(
+        "the main set differs from what open meters hold, and purchase cards bring only the backup"
+        " set: put new prices into the backup set, with a switch time"
+    ),
+    # The counter.
+    N_("number %(number)s is %(name)s"),
+    N_("this customer is not known yet: enter the name"),
+    N_("say an amount or an energy"),
+    N_("%(text)s is not up to 12 digits"),
+    N_(
+        "selling is off: this station has no keys for cards; name their file as prepaid.keys in"
+        " the configuration"
+    ),
     # Money that was typed.
     N_("an amount has at most two decimals"),
     N_("an amount is at most %(amount)s yuan"),
