@@ -12,6 +12,7 @@ from pathlib import Path
 
 from station import __version__, config, decode
 from station.errors import ConfigError, StationError
+from station.prepaid.readers import agent_command
 from station.simulator import command as simulate
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3): the service manager does not try again.
@@ -69,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
                          help="administrator, technician, supervisor, clerk or reader")  # fmt: skip
     command.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE")
     command.set_defaults(run=_add_user)
+
+    command = commands.add_parser("reader-agent", help="lend this computer's card readers")
+    agent_command.add_arguments(command)
+    command.set_defaults(run=agent_command.main)
     return parser
 
 

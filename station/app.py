@@ -44,6 +44,7 @@ from station.handlers.routes import make_application
 from station.live import Feed
 from station.prepaid.cards import keys
 from station.prepaid.cards.security import CardSecurity
+from station.prepaid.readers.agent import Agents
 from station.prepaid.readers.attached import attached_readers
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
@@ -189,6 +190,9 @@ class Station:
         for source in attached_readers(config.prepaid.readers):
             workplaces.add(source)
         self._on_stop("card readers", workplaces.stop)
+        agents = Agents(database.reader_agents, workplaces)
+        await agents.start()
+        self._on_stop("reader agents", agents.stop)
 
         parts = Parts(
             config=config,
@@ -208,6 +212,7 @@ class Station:
             completeness=Completeness(database, zone),
             workplaces=workplaces,
             readers_used=readers_used,
+            agents=agents,
             sales=Sales(database, workplaces, self.feed, zone),
         )
         await self._start_web(parts)

@@ -77,4 +77,17 @@ CARD_SENTENCES: tuple[str, ...] = (
     N_("return file, %(field)s: %(problem)s"),
     N_("wallet, %(field)s: %(problem)s"),
     N_("prices, %(field)s: %(problem)s"),
+    # Reader agents.
+    N_("there is no reader agent %(key)s"),
+    N_("there is no workplace %(key)s"),
+    N_("the reader agent of %(workplace)s is not connected: start it there"),
+    N_("the reader agent of %(workplace)s gave no answer for %(seconds)s s"),
+    N_("the reader agent has gone"),
+    N_("this reader is not attached any more"),
+    N_("the conversation with the card has ended"),
+    N_("%(number)s codes are waiting already: use them first"),
+    N_("this code is not known, or no longer good: take a new one"),
+    N_("a workplace's name has 1 to 32 letters, digits, spaces, dots, dashes"),
+    N_("workplace %(workplace)s has readers of its own"),
+    N_("%(number)s workplaces are paired already: forget one first"),
 )

@@ -16,6 +16,7 @@ from station.frontend.registry import Registry
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
 from station.live import Feed
+from station.prepaid.readers.agent import Agents
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
 from station.prepaid.sales import Sales
@@ -43,4 +44,5 @@ class Parts:
     completeness: Completeness
     workplaces: Workplaces
     readers_used: Remembered
+    agents: Agents
     sales: Sales

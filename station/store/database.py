@@ -39,6 +39,7 @@ from station.store.objects.meter_days import MeterDays
 from station.store.objects.meter_health import MeterHealths
 from station.store.objects.meters import Meters
 from station.store.objects.orders import Orders
+from station.store.objects.reader_agents import ReaderAgents
 from station.store.objects.readings import Readings
 from station.store.objects.receipts import Prints, Receipts
 from station.store.objects.runs import Runs
@@ -149,6 +150,7 @@ INDEXES = (
     Index("tariffs", [("tariff", 1), ("number", -1)], {"unique": True}),
     Index("tariffs", [("tariff", 1), ("state", 1), ("effective_on", -1), ("number", -1)], {}),
     Index("reader_uses", [("station", 1), ("workplace", 1), ("used_at", -1)], {}),
+    Index("reader_agents", [("token_hash", 1)], {"unique": True}),
     Index("sessions", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
@@ -195,6 +197,7 @@ class Database:
         self.prints = Prints(collection("prints"))
         self.tariffs = Tariffs(collection("tariffs"))
         self.reader_uses = ReaderUses(collection("reader_uses"))
+        self.reader_agents = ReaderAgents(collection("reader_agents"))
         self.users = Users(collection("users"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))

@@ -13,7 +13,8 @@ from station.handlers.people import ROLES, Permission
 from station.handlers.routes import FORMS, PAGES, routes
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-OPEN = {"/login", "/language", "/healthz"}
+# An agent of readers shows a code, then a token of its own.
+OPEN = {"/login", "/language", "/healthz", "/agents/pair", "/agents/link"}
 ADDRESS_FOR = {
     "/channels": "hall-2",
     "/terminals": "02001234",

@@ -38,6 +38,7 @@ from station.handlers.people import hash_password
 from station.handlers.routes import make_application
 from station.live import Feed
 from station.prepaid.cards.keys import simulated
+from station.prepaid.readers.agent import Agents
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
 from station.prepaid.sales import Sales
@@ -145,6 +146,8 @@ async def open_office(
         readers_used = Remembered(real.reader_uses, config.station)
         workplaces = Workplaces(simulated(), readers_used)
         stops.push_async_callback(workplaces.stop)
+        agents = Agents(real.reader_agents, workplaces)
+        stops.push_async_callback(agents.stop)
         given: dict[str, Any] = {
             "config": config,
             "database": real,
@@ -163,6 +166,7 @@ async def open_office(
             "completeness": Completeness(real, zone),
             "workplaces": workplaces,
             "readers_used": readers_used,
+            "agents": agents,
             "sales": Sales(real, workplaces, feed, zone),
         }
         parts = Parts(**{**given, **replaced})
