@@ -20,7 +20,7 @@ from station.prepaid.cards.layout import (
     STEP_THRESHOLDS,
     Profile,
 )
-from station.prepaid.tariffs import Warned, period_thresholds, prices_at
+from station.prepaid.tariffs import ENERGY_MAX, Warned, period_thresholds, prices_at
 from station.store.objects.tariffs import PriceSet, SettlementDay, TariffVersion
 
 RATES_MAX = LAYOUTS[Profile.GW13].rates_max
@@ -100,11 +100,11 @@ def plan_warnings(
     return tuple(found)
 
 
-def settlement_day(text: str) -> SettlementDay:
+def settlement_day(text: str, field: str = "settlement_days") -> SettlementDay:
     """Return the month, day and hour of a text such as `01-01 00`. Raises InvalidValue."""
     found = re.fullmatch(r"(\d{1,2})-(\d{1,2})(?: +(\d{1,2}))?", text.strip(), re.ASCII)
     if found is None:
-        raise InvalidValue("settlement_days", f"{text} is no month, day and hour such as 01-01 00")
+        raise InvalidValue(field, f"{text} is no month, day and hour such as 01-01 00")
     return int(found[1]), int(found[2]), int(found[3] or 0)
 
 
@@ -124,14 +124,14 @@ def _check_ladder(prices: PriceSet, name: str) -> None:
             f" not {len(prices.step_prices)}",
         )
     _check_rising(f"{name}_thresholds", prices.thresholds)
-    for threshold in period_thresholds(prices):
+    for threshold in (*prices.thresholds, *period_thresholds(prices)):
         _check_number(f"{name}_thresholds", threshold, ENERGY_DECIMALS)
     _check_days(f"{name}_settlement_days", prices)
 
 
 def _check_rising(field: str, thresholds: Sequence[Decimal]) -> None:
     for lower, higher in zip((Decimal(0), *thresholds), thresholds, strict=False):
-        if not (higher.is_finite() and lower < higher):
+        if not (higher.is_finite() and lower < higher < ENERGY_MAX):
             raise InvalidValue(field, f"{higher} does not rise above {lower}")
 
 
