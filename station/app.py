@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +46,11 @@ from station.prepaid.cards import keys
 from station.prepaid.cards.security import CardSecurity
 from station.prepaid.readers.agent import Agents
 from station.prepaid.readers.attached import attached_readers
+from station.prepaid.readers.base import ReaderSource
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
 from station.prepaid.sales import Sales
+from station.simulator.bench import Bench
 from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
 from station.store.objects.users import User
@@ -73,8 +75,17 @@ class Administrator:
 class Station:
     """The whole master station in one process."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        readers: Sequence[ReaderSource] = (),
+        bench: Bench | None = None,
+    ) -> None:
+        """`readers` are there beside those that the box has; `bench` is the demonstration's."""
         self.config = config
+        self._readers = readers
+        self._bench = bench
         self._stops = contextlib.AsyncExitStack()
 
     async def start(self) -> None:
@@ -187,13 +198,14 @@ class Station:
 
         readers_used = Remembered(database.reader_uses, config.station)
         workplaces = Workplaces(card_security(config), readers_used)
-        for source in attached_readers(config.prepaid.readers):
+        for source in [*self._readers, *attached_readers(config.prepaid.readers)]:
             workplaces.add(source)
         self._on_stop("card readers", workplaces.stop)
         agents = Agents(database.reader_agents, workplaces)
         await agents.start()
         self._on_stop("reader agents", agents.stop)
 
+        self.sales = Sales(database, workplaces, self.feed, zone)
         parts = Parts(
             config=config,
             database=database,
@@ -213,7 +225,8 @@ class Station:
             workplaces=workplaces,
             readers_used=readers_used,
             agents=agents,
-            sales=Sales(database, workplaces, self.feed, zone),
+            sales=self.sales,
+            bench=self._bench,
         )
         await self._start_web(parts)
 

@@ -20,10 +20,11 @@ from station.prepaid.readers.agent import Agents
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
 from station.prepaid.sales import Sales
+from station.simulator.bench import Bench
 from station.store.database import Database
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Parts:
     """What a handler may call. It changes things through `archive`, never through the stores."""
 
@@ -46,3 +47,4 @@ class Parts:
     readers_used: Remembered
     agents: Agents
     sales: Sales
+    bench: Bench | None = None  # Of the demonstration only.
