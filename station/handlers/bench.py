@@ -180,7 +180,7 @@ class UseHandler(BenchHandler):
 
 def _check_meter(bench: Bench, number: str) -> None:
     if number not in bench.meters:
-        raise NotFound(f"there is no meter {number} on the bench")
+        raise NotFound(f"there is no meter {number}")
 
 
 def _meter(meter: VirtualMeter) -> BenchMeter:

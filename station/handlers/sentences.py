@@ -6,6 +6,7 @@ wide ones. A form that is forgotten here is shown in English, which is no harm.
 """
 
 from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
+from station.handlers.reader_sentences import READER_SENTENCES
 from station.protocols.dlt645.errors import (
     ERROR_BITS_1997,
     ERROR_BITS_2007,
@@ -41,6 +42,7 @@ UNITS = (N_("yuan"),)  # The others are the same in every language.
 
 SENTENCES: tuple[str, ...] = (
     *CARD_SENTENCES,
+    *READER_SENTENCES,
     # The archive and the store.
     N_("there is no terminal or channel %(key)s"),
     N_("there is no terminal %(key)s"),
@@ -248,6 +250,8 @@ SENTENCES: tuple[str, ...] = (
     N_("meter %(meter)s: %(reason)s"),
     # Tariffs.
     N_("there is no tariff version %(key)s"),
+    N_("there is a bench in the demonstration only"),
+    N_("there is no card %(key)s"),
     N_("tariff version %(key)s exists already"),
     N_("tariff %(tariff)s gets other versions right now; try again"),
     N_("tariff %(tariff)s has no approved version on %(day)s"),
