@@ -18,7 +18,7 @@ SLOT = 1  # Contact; 0 is contactless.
 START, END = 0x02, 0x03
 MOVEMENT = 0x50
 ACKNOWLEDGED = 0x00
-REFUSALS = {0xFF: "checksum", 0xFE: "length", 0xFD: "end mark", 0xFC: "time"}
+REFUSALS = (0xFF, 0xFE, 0xFD, 0xFC)
 AGAIN = bytes([START, *bytes(11), END])  # "Send your last answer again."
 ATTEMPTS_MAX = 3  # Of a refused command, and of a broken answer.
 EVENTS_MAX = 20  # Movements and waits within one exchange; a card is not moved more often.
@@ -33,13 +33,12 @@ def carry(line: Line, message: bytes, timeout_s: float) -> Answer:
     """Send a message and return the answer. Raises ReaderFailed."""
     for _ in range(ATTEMPTS_MAX):
         line.send(framed(message))
-        refusal = _acknowledgement(line)
-        if refusal is None:
+        if _is_acknowledged(line):
             return _answer(line, timeout_s)
-    raise ReaderFailed(f"the reader on {line.port} refuses the command: {refusal}")
+    raise ReaderFailed(f"the reader on {line.port} refuses the command")
 
 
-def _acknowledgement(line: Line) -> str | None:
+def _is_acknowledged(line: Line) -> bool:
     for _ in range(EVENTS_MAX):
         first, code = line.receive(2)
         if code == MOVEMENT:
@@ -48,9 +47,9 @@ def _acknowledgement(line: Line) -> str | None:
         again, end = line.receive(2)
         if (first, again, end) == (START, code, END):
             if code == ACKNOWLEDGED:
-                return None
+                return True
             if code in REFUSALS:
-                return REFUSALS[code]
+                return False
         break
     raise ReaderFailed(f"the reader on {line.port} answers with nonsense")
 
@@ -74,4 +73,4 @@ def _answer(line: Line, timeout_s: float) -> Answer:
             line.send(AGAIN)
         else:
             break
-    raise ReaderFailed(f"the answers of the reader on {line.port} arrive broken")
+    raise ReaderFailed(f"the reader on {line.port} answers with nonsense")

@@ -95,7 +95,7 @@ def _carry(line: Line, frame: bytes, timeout_s: float) -> Body:
         body = _parsed(_between_marks(line, timeout_s), line.port)
         if body.sw1 != MOVEMENT:
             return body
-    raise ReaderFailed(f"the reader on {line.port} tells of nothing but movements")
+    raise ReaderFailed(f"the reader on {line.port} answers with nonsense")
 
 
 def _between_marks(line: Line, timeout_s: float) -> bytes:

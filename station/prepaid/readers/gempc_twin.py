@@ -32,7 +32,7 @@ def carry(line: Line, message: bytes, timeout_s: float) -> Answer:
     for _ in range(ATTEMPTS_MAX):
         line.send(sent)
         if line.receive(len(sent)) != sent:
-            raise ReaderFailed(f"the reader on {line.port} does not echo the command")
+            raise ReaderFailed(f"the reader on {line.port} answers with nonsense")
         answer = _answer(line, timeout_s)
         if answer is not None:
             return answer

@@ -188,7 +188,7 @@ class _Functions:
         """Open the reader. Raises NoReader, ReaderFailed."""
         handle, _ = self._call(self._library.open)
         if handle <= 0:
-            raise NoReader(f"{self._identity.name} does not answer: is it connected? ({handle})")
+            raise NoReader(f"{self._identity.name} does not answer: is it connected and powered?")
         self._known["handle"] = ctypes.c_int(handle)
 
     def power_on(self) -> bytes:
@@ -241,7 +241,7 @@ class _Functions:
             function = getattr(self._loaded, call.function)
         except KeyError:
             raise ReaderFailed(
-                f"{self._library.name} wants a port number, not {self._identity.port!r}"
+                f"{self._library.name} wants a port number, not {self._identity.port}"
             ) from None
         except AttributeError:
             raise ReaderFailed(

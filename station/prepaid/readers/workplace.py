@@ -220,7 +220,7 @@ class Workplace:
         return found[:READERS_MAX]
 
     def _worker(self, reader: CardReader) -> Worker:
-        return self._workers.setdefault(reader, Worker(f"reader {reader.identity.name}"))
+        return self._workers.setdefault(reader, Worker(reader.identity.name))
 
     async def _sense(self, reader: CardReader) -> ReaderState:
         worker = self._worker(reader)
@@ -310,7 +310,7 @@ class _Talk(Generic[Result]):
             if command[1] == UPDATE_BINARY:
                 self.has_written = True  # Before the look below: whoever gave up sees it.
             if given_up.is_set():
-                raise ReaderFailed(f"reader {self._reader.identity.name} took too long")
+                raise ReaderFailed(f"{self._reader.identity.name} took too long")
             return channel.transmit(command)
 
         try:
