@@ -94,6 +94,7 @@ class GivingUp:
         if self.is_carried:
             return None
         if order.kind in ON_A_BLANK_CARD:
+            _check_not_bound(contents)
             return None if _is_clear(contents) else blank_files(Profile(order.profile))
         if order.kind in ("reversal", "closing"):
             _check_untouched(order, contents)
@@ -151,8 +152,8 @@ def _check_fresh(order: Order, contents: CardContents) -> None:
     held, files = contents.parameters, card_files(order).parameters
     is_begun = order.card_serial == contents.serial and held == files
     wallet = contents.wallet
-    if is_begun and contents.return_is_blank and wallet is not None and wallet.count == 0:
-        return
+    if is_begun and wallet is not None and wallet.count == 0:
+        return  # Should it have been in the meter like this, it was bound there, and not credited.
     check_blank(contents)
     if not _is_clear(contents):
         raise WrongCard(
@@ -222,6 +223,15 @@ def _is_begun_blank(order: Order, contents: CardContents) -> bool:
     """Whether the card is half made blank by this order."""
     is_begun = bool(order.card_serial) and contents.serial == order.card_serial
     return blanks_card(order) and is_begun and contents.state == "blank"
+
+
+def _check_not_bound(contents: CardContents) -> None:
+    """Refuse to give up a half-written card that the meter has taken for its own."""
+    if not contents.return_is_blank:
+        raise WrongCard(
+            "this card has been in the meter, which knows no other now: finish this order",
+            code="inserted",
+        )
 
 
 def _check_untouched(order: Order, contents: CardContents) -> None:
