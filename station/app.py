@@ -44,12 +44,15 @@ from station.handlers.routes import make_application
 from station.live import Feed
 from station.prepaid.cards import keys
 from station.prepaid.cards.security import CardSecurity
+from station.prepaid.limits import AMOUNT_MAX_FEN, Allowed, Limits
 from station.prepaid.readers.agent import Agents
 from station.prepaid.readers.attached import attached_readers
 from station.prepaid.readers.base import ReaderSource
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
 from station.prepaid.sales import Sales
+from station.prepaid.shifts import Drawer, Shifts
+from station.prepaid.terms import SaleTerms
 from station.simulator.bench import Bench
 from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
@@ -205,7 +208,17 @@ class Station:
         await agents.start()
         self._on_stop("reader agents", agents.stop)
 
-        self.sales = Sales(database, workplaces, self.feed, zone)
+        allowed = Allowed(
+            config.prepaid.sale_max_fen,
+            config.prepaid.shift_max_fen,
+            config.prepaid.approval_above_fen,
+        )
+        limits = Limits(database.limits, database.approvals, allowed)
+        self.sales = Sales(
+            database, workplaces, self.feed, zone,
+            terms=SaleTerms(sale_max_fen=AMOUNT_MAX_FEN),  # Each clerk's limit is the drawer's.
+            drawer=Drawer(Shifts(database.shifts), limits),
+        )  # fmt: skip
         parts = Parts(
             config=config,
             database=database,

@@ -6,6 +6,7 @@ wide ones. A form that is forgotten here is shown in English, which is no harm.
 """
 
 from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
+from station.handlers.drawer_sentences import DRAWER_SENTENCES
 from station.handlers.reader_sentences import READER_SENTENCES
 from station.protocols.dlt645.errors import (
     ERROR_BITS_1997,
@@ -42,6 +43,7 @@ UNITS = (N_("yuan"),)  # The others are the same in every language.
 
 SENTENCES: tuple[str, ...] = (
     *CARD_SENTENCES,
+    *DRAWER_SENTENCES,
     *READER_SENTENCES,
     # The archive and the store.
     N_("there is no terminal or channel %(key)s"),

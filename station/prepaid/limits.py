@@ -111,9 +111,8 @@ class Limits:
         problem = unfit(approval, by, kind, amount_fen, utc_now())
         if problem is not None:
             raise NeedsApproval(problem)
-        used = await self._approvals.used_for(approval_id)
-        if used is not None:
-            raise NeedsApproval(f"this approval was used for order {used}; ask for another")
+        if approval_id in await self._approvals.used([approval_id]):
+            raise NeedsApproval("this approval was used for another order; ask for another")
 
 
 def needs_approval(kind: str, amount_fen: int, allowed: Allowed) -> bool:

@@ -1,5 +1,6 @@
 """What a clerk may do alone, and what a second person agreed to."""
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
@@ -75,10 +76,12 @@ class Approvals(Objects[Approval]):
         super().__init__(collection)
         self._orders = orders
 
-    async def used_for(self, approval_id: str) -> str | None:
-        """Return the order that used an approval, or None."""
-        document = await self._orders.find_one({"approved_by": approval_id}, fields={"_id": 1})
-        return None if document is None else str(document["_id"])
+    async def used(self, approval_ids: Sequence[str]) -> dict[str, str]:
+        """Return the order that used each of these approvals; the unused ones are left out."""
+        found = await self._orders.find(
+            {"approved_by": {"$in": [*approval_ids]}}, fields={"approved_by": 1}
+        )
+        return {each["approved_by"]: each["_id"] for each in found}
 
     async def list(
         self, text: str | None = None, skip: int = 0, limit: int = 100

@@ -1,0 +1,43 @@
+"""The forms of the sentences that shifts, limits and receipts say in English.
+
+They belong to `sentences.SENTENCES`, which says what they are for.
+"""
+
+
+def N_(message: str) -> str:  # noqa: N802  The name by which the message extractor knows it.
+    """Mark a message for the catalogue where it is not yet said."""
+    return message
+
+
+DRAWER_SENTENCES: tuple[str, ...] = (
+    # Shifts.
+    N_("there is no shift %(key)s"),
+    N_("%(clerk)s has an open shift already; close it first"),
+    N_("%(clerk)s has no open shift; open one first"),
+    N_("the shift was closed meanwhile; open one first"),
+    N_("this shift is closed already, with report %(number)s"),
+    N_("shift %(key)s gets orders right now; close it again"),
+    N_("shift %(key)s has more than %(most)s orders"),
+    N_("expected %(lowest)s to %(highest)s yuan"),
+    # Limits and the second person.
+    N_(
+        "%(amount)s is more than %(clerk)s may sell at once (%(most)s); ask a supervisor to sell it"
+    ),
+    N_(
+        "with %(amount)s more, %(clerk)s takes more than %(most)s in one shift;"
+        " close the shift and hand over the money"
+    ),
+    N_("%(amount)s needs a second person's approval"),
+    N_("there is no such approval; ask for one"),
+    N_("this approval is for something else; ask for another"),
+    N_("the approval holds up to %(amount)s; ask for another"),
+    N_("the approval is too old; ask for another"),
+    N_("this approval was used for another order; ask for another"),
+    N_("another person has to approve this, not the same one"),
+    N_("%(name)s may not approve; ask a supervisor"),
+    # Receipts.
+    N_("order %(key)s is not finished; finish it first"),
+    N_("order %(key)s was abandoned; it has no receipt"),
+    N_("receipt %(number)s was printed %(times)s times already"),
+    N_("many receipts are made right now; try again"),
+)
