@@ -8,18 +8,25 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from station import demo_counter
 from station.app import Station, run_until_stopped
 from station.collector.archive import Archive
 from station.config import Config, DatabaseConfig, FrontendConfig, SiteConfig, WebConfig
+from station.demo_bench import BenchReader
 from station.errors import Conflict
+from station.prepaid.cards.security import TEST_ROOT
+from station.prepaid.readers.base import FixedReaders
+from station.simulator.bench import Bench
 from station.simulator.demo_site import DEMO_SITE
 from station.store.objects.base import new_id
 from station.store.objects.meters import Meter
 from station.store.objects.tasks import Task
 from station.store.objects.terminals import Terminal
+from station.units import utc_now
 from station.words import Text
 
 HOST = "127.0.0.1"
@@ -53,11 +60,14 @@ def demo_config(data: Path, port: int | None, language: Literal["en", "zh"]) -> 
 
 async def run(config: Config) -> None:
     """Run the station and its simulated site until SIGTERM or SIGINT."""
-    station = Station(config)
+    bench = _bench(config)
+    reader = FixedReaders(BenchReader(bench))
+    station = Station(config, readers=[reader], bench=bench)
     simulators: list[subprocess.Popen[bytes]] = []
 
     async def ready() -> None:
         await _fill(station.archive, config.site.language)
+        await demo_counter.fill(station, bench)
         simulators.append(_start_simulator(station.front.port, config.site.language))
         administrator = await station.give_password("admin")
         print(
@@ -72,6 +82,17 @@ async def run(config: Config) -> None:
         for simulator in simulators:
             simulator.terminate()
             simulator.wait(SIMULATOR_STOP_TIMEOUT_S)
+
+
+def _bench(config: Config) -> Bench:
+    """Return the cards, the reader and the meters as they were left at the last start."""
+    zone = config.site.zone_info
+
+    def clock() -> datetime:
+        return utc_now().astimezone(zone).replace(tzinfo=None)
+
+    meters = [*demo_counter.METERS]
+    return Bench(config.database.data / "bench.json", TEST_ROOT, meters, clock)
 
 
 async def _fill(archive: Archive, language: Literal["en", "zh"]) -> None:

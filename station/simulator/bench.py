@@ -18,7 +18,7 @@ from station.simulator.card import PARAMETERS, RETURN, WALLET, VirtualCard
 from station.simulator.prepaid_meter import MeterResult, Prices, VirtualMeter
 
 CARDS = 12  # Enough to open every meter of the bench, and to lose some.
-FIRST_SERIAL = 0x3100_0000_0000_0001
+SERIALS = 0x3100_0000_0000_0000  # And the number of the card.
 WRITES = 0xD6  # INS of the command that changes a card.
 
 # What is kept of a meter, beside its customer and the card it is bound to.
@@ -60,7 +60,7 @@ class Bench:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self.cards = {
-            number: VirtualCard((FIRST_SERIAL + number).to_bytes(8, "big"), self.root)
+            number: VirtualCard((SERIALS + number).to_bytes(8, "big"), self.root)
             for number in range(1, CARDS + 1)
         }
         self.meters = {
