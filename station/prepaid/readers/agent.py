@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from station.errors import Conflict, DatabaseDown, InvalidValue, NotFound, ReaderFailed
+from station.errors import CardError, Conflict, DatabaseDown, InvalidValue, NotFound, ReaderFailed
 from station.prepaid.cards.apdu import Response
 from station.prepaid.readers.agent_wire import (
     ANSWER_TIMEOUT_S,
@@ -175,7 +175,7 @@ class LentChannel:
         """Let go of the card; an agent that is gone has done so already."""
         try:
             self._link.ask(self._reader, "disconnect")
-        except ReaderFailed as error:
+        except CardError as error:
             log.info("%s", error)
 
 

@@ -7,6 +7,7 @@ ends, it lets go of every card at once, so that no half conversation is left.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -210,7 +211,10 @@ class ReaderAgent:
             max_message_size=MESSAGE_SIZE_MAX,
         )
         log.info("connected to %s", self._url)
-        telling = tasks.spawn(self._tell_readers(connection), name="the readers that are lent")
+        ended = asyncio.Event()
+        telling = tasks.spawn(
+            self._tell_readers(connection, ended), name="the readers that are lent"
+        )
         try:
             while (text := await connection.read_message()) is not None:
                 asked = parsed(Asked, text)
@@ -218,14 +222,17 @@ class ReaderAgent:
         except BadMessage as error:
             log.warning("%s: %s", self._url, error)
         finally:
-            await tasks.cancel(telling)
             connection.close()
+            ended.set()
+            await asyncio.wait({telling}, timeout=FIND_TIMEOUT_S)
             await self._let_go()
 
-    async def _tell_readers(self, connection: WebSocketClientConnection) -> None:
+    async def _tell_readers(
+        self, connection: WebSocketClientConnection, ended: asyncio.Event
+    ) -> None:
         """Tell which readers are attached, at once and whenever that changes."""
         told: Lent | None = None
-        while True:
+        while not ended.is_set():
             await self._look()
             lent = Lent(readers=tuple(each.lent for each in self._local.values())[:READERS_MAX])
             if lent != told:
@@ -234,7 +241,8 @@ class ReaderAgent:
                 except WebSocketClosedError:
                     return
                 told = lent
-            await asyncio.sleep(LOOK_EVERY_S)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(ended.wait(), LOOK_EVERY_S)
 
     async def _look(self) -> None:
         found: list[CardReader] = []
