@@ -11,7 +11,10 @@ def N_(message: str) -> str:  # noqa: N802  The name by which the message extrac
     return message
 
 
-CARD_PHRASES = {text.en: text.zh for text in (*STATUS_WORDS.values(), UNKNOWN_STATUS)}
+CARD_PHRASES = {
+    "unknown": "未知",  # A rule that a card does not tell.
+    **{text.en: text.zh for text in (*STATUS_WORDS.values(), UNKNOWN_STATUS)},
+}
 
 # The steps of a conversation, as the counter shows them too.
 STEPS = (

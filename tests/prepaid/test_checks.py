@@ -1,11 +1,13 @@
 """Every check of a card before it is written, with a card on each side of it."""
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from station.errors import WrongCard
+from station.handlers.language import load_languages
 from station.prepaid.cards import checks
 from station.prepaid.cards.dialog import CardContents
 from station.prepaid.cards.layout import Parameters, Profile, ReturnFile, Wallet
@@ -25,6 +27,12 @@ IN_USE = CardContents(
 BLANK = CardContents("3100000000000002", "blank", Profile.GW13, None, Wallet(0, 0))
 NOT_INSERTED = replace(IN_USE, returned=None, return_is_blank=True)
 SPOILT = replace(IN_USE, returned=None, problem="return file, checksum: expected 00, got 01")
+
+
+@pytest.fixture(scope="module")
+def languages():
+    """The languages of the pages."""
+    return load_languages()
 
 
 def own(contents: CardContents) -> None:
@@ -102,6 +110,15 @@ def test_a_wrong_card_is_refused_with_what_to_do(check, contents, code, told):
         check(contents)
     assert refusal.value.code == code
     assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(("check", "contents", "code", "told"), REFUSALS)
+def test_every_refusal_is_said_in_chinese_too(languages, check, contents, code, told):
+    with pytest.raises(WrongCard) as refusal:
+        check(contents)
+    chinese = languages["zh"].sentence(str(refusal.value))
+    assert chinese != str(refusal.value)
+    assert not re.search("[a-z]{3,}", chinese.split("（")[0])
 
 
 @pytest.mark.parametrize("last", [None, AT, AT - timedelta(minutes=1)])
