@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -21,6 +21,7 @@ STATE_NAMES = {
     "closed": Text("closed", "已销户"),
 }
 STATE_COLOURS = {"opening": "blue", "open": "green", "suspended": "orange", "closed": "secondary"}
+ACCOUNT_WORDS: dict[str, Any] = {"state_names": STATE_NAMES, "state_colours": STATE_COLOURS}
 
 
 class AccountView(BaseModel):

@@ -8,9 +8,8 @@ from pydantic import BaseModel, Field
 
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.account_views import (
+    ACCOUNT_WORDS,
     COLUMNS,
-    STATE_COLOURS,
-    STATE_NAMES,
     AccountList,
     AccountView,
     account_views,
@@ -20,7 +19,7 @@ from station.handlers.customers import Number
 from station.handlers.desk import RECENT_MAX, DeskHandler, Request
 from station.handlers.identity import requires
 from station.handlers.money import AMOUNT_MAX_FEN, Money, Yuan, whole_fen
-from station.handlers.order_views import OrderView
+from station.handlers.order_views import ORDER_WORDS, OrderView
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
 from station.prepaid.tariffs import Limits, Preview, amount_for, preview, prices_at
@@ -35,6 +34,7 @@ from station.store.objects.customers import Customer
 from station.store.objects.tariffs import PriceSet, TariffVersion
 from station.units import local_day, utc_now
 
+NOTHING_TYPED = {"amount": "", "energy": ""}
 ENERGY_MAX = 10_000_000  # kWh; more than the largest wallet buys.
 
 
@@ -206,7 +206,8 @@ class AccountHandler(DeskHandler):
             typed=typed,
             errors=errors,
             request_id=request_id,
-            **WORDS,
+            **ORDER_WORDS,
+            **ACCOUNT_WORDS,
             **await self.desk_context(),
         )
 
@@ -239,7 +240,7 @@ class AccountsHandler(AccountHandler):
         )
         rows = await account_views(database, accounts)
         view = AccountList(items=rows, total=total)
-        self.show_list("accounts.html", view, rows, COLUMNS, filter=query, **WORDS)
+        self.show_list("accounts.html", view, rows, COLUMNS, filter=query, **ACCOUNT_WORDS)
 
     @requires(Permission.SELL)
     async def post(self) -> None:
@@ -308,7 +309,7 @@ class OneAccountHandler(AccountHandler):
         if self.wants_json:
             self.write_json(await self.page_of(account))
             return
-        await self.show_account(account, {}, {}, self.new_request_id())
+        await self.show_account(account, NOTHING_TYPED, {}, self.new_request_id())
 
 
 class PreviewHandler(AccountHandler):
@@ -370,7 +371,7 @@ class ReplacementsHandler(AccountHandler):
             view=await self.page_of(account),
             typed={"reason": "", "amount": "", "meter_count": ""},
             request_id=self.new_request_id(),
-            **WORDS,
+            **ACCOUNT_WORDS,
         )
 
     @requires(Permission.SELL)
@@ -385,13 +386,10 @@ class ReplacementsHandler(AccountHandler):
         except (InvalidValue, Conflict, NotFound) as error:
             view = await self.page_of(account)
             await self.refuse_again(
-                "replacement_form.html", error, self.typed(), view=view, **WORDS
+                "replacement_form.html", error, self.typed(), view=view, **ACCOUNT_WORDS
             )
             return
         await self.finish_order(order, self.language.say("The new card is reserved."), status=201)
-
-
-WORDS = {"state_names": STATE_NAMES, "state_colours": STATE_COLOURS}
 
 
 async def opening_offers(handler: AccountHandler) -> dict[str, Any]:

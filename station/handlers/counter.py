@@ -5,13 +5,11 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
-from station.handlers.account_views import STATE_COLOURS, AccountView, account_views
-from station.handlers.account_views import STATE_NAMES as ACCOUNT_STATES
+from station.handlers.account_views import ACCOUNT_WORDS, AccountView, account_views
 from station.handlers.base import COOKIE_DAYS, Nothing, local_path
 from station.handlers.desk import WORKPLACE_COOKIE, DeskHandler
 from station.handlers.identity import requires
-from station.handlers.order_views import OrderView
-from station.handlers.orders import WORDS
+from station.handlers.order_views import ORDER_WORDS, OrderView
 from station.handlers.people import Permission
 
 FOUND_MAX = 20  # Of each kind: more than fits on a screen; a longer text finds fewer.
@@ -63,9 +61,8 @@ class CounterHandler(DeskHandler):
             ),
             text=text,
             recent=await self.order_views(recent),
-            state_names=ACCOUNT_STATES,
-            state_colours=STATE_COLOURS,
-            **WORDS,
+            **ACCOUNT_WORDS,
+            **ORDER_WORDS,
             **await self.desk_context(),
         )
 

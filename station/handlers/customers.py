@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from station.errors import Conflict, InvalidValue, StationError
-from station.handlers.account_views import AccountView, account_view
+from station.handlers.account_views import ACCOUNT_WORDS, AccountView, account_view
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.identity import requires
@@ -156,7 +156,7 @@ class OneCustomerHandler(CustomerHandler):
     @requires(Permission.VIEW)
     async def get(self, number: str) -> None:
         customer = await self.parts.database.customers.get(number)
-        self.show("customer.html", await self.page_of(customer))
+        self.show("customer.html", await self.page_of(customer), **ACCOUNT_WORDS)
 
     @requires(Permission.SELL)
     async def post(self, number: str) -> None:

@@ -3,10 +3,11 @@
 import secrets
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from station.errors import Conflict
 from station.handlers.base import Handler
+from station.handlers.money import Sparse
 from station.handlers.order_views import OrderView, order_views
 from station.prepaid.readers.workplace import BOX
 from station.prepaid.sales import Sales
@@ -22,14 +23,14 @@ class SellingOff(Conflict):
     """This station has no keys for cards, so nothing can be sold here."""
 
 
-class Request(BaseModel):
+class Request(Sparse):
     """What every order's body has: `request_id` is the caller's own, so that an order sent twice
     is one order."""
 
     request_id: str = Field(min_length=1, max_length=REQUEST_ID_SIZE_MAX)
 
 
-class AtDesk(BaseModel):
+class AtDesk(Sparse):
     """Where the card lies; the desk that the browser chose when it is not said."""
 
     workplace: str = Field("", max_length=64)

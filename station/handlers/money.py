@@ -1,9 +1,9 @@
 """Money between people and the station: people see and type yuan, the station keeps whole fen."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from station.handlers.sentences import N_
 
@@ -44,7 +44,16 @@ def _two_decimals(amount: Decimal) -> Decimal:
 Yuan = Annotated[Decimal, AfterValidator(_two_decimals)]
 
 
-class Money(BaseModel):
+class Sparse(BaseModel):
+    """A body in which a field that is left empty counts as absent, as forms leave it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if value != ""}
+
+
+class Money(Sparse):
     """An amount: programs say `amount_fen`, forms `amount` in yuan."""
 
     amount_fen: int | None = Field(None, ge=-AMOUNT_MAX_FEN, le=AMOUNT_MAX_FEN)

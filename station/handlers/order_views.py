@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -45,6 +45,12 @@ STEP_NAMES = {
     "write wallet": Text("Writing amount and count", "写入金额和购电次数"),
 }
 REVERSIBLE = frozenset({"purchase", "opening", "replacement"})
+ORDER_WORDS: dict[str, Any] = {
+    "order_states": STATE_NAMES,
+    "order_colours": STATE_COLOURS,
+    "order_kinds": KIND_NAMES,
+    "reversible": REVERSIBLE,
+}
 
 
 class OrderView(BaseModel):

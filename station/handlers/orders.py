@@ -1,7 +1,6 @@
 """Orders: the journal, one with its writing on the card, and what may still become of it."""
 
 from datetime import date, timedelta
-from typing import Any
 
 from pydantic import Field
 
@@ -11,10 +10,7 @@ from station.handlers.desk import AbandonBody, AtDesk, DeskHandler, Request
 from station.handlers.identity import requires
 from station.handlers.order_views import (
     COLUMNS,
-    KIND_NAMES,
-    REVERSIBLE,
-    STATE_COLOURS,
-    STATE_NAMES,
+    ORDER_WORDS,
     STEP_NAMES,
     OrderList,
     OrderView,
@@ -23,13 +19,6 @@ from station.handlers.people import Permission
 from station.prepaid.terms import REASON_SIZE_MAX
 from station.store.objects.orders import Order, OrderKind, OrderState
 from station.units import day_start
-
-WORDS: dict[str, Any] = {
-    "order_states": STATE_NAMES,
-    "order_colours": STATE_COLOURS,
-    "order_kinds": KIND_NAMES,
-    "reversible": REVERSIBLE,
-}
 
 
 class OrdersQuery(ListQuery):
@@ -67,7 +56,7 @@ class OrderHandler(DeskHandler):
             account=await self.parts.database.accounts.find(order.account),
             steps=STEP_NAMES,
             errors={} if error is None else self.problems_of(error),
-            **WORDS,
+            **ORDER_WORDS,
             **await self.desk_context(),
         )
 
@@ -102,7 +91,7 @@ class OrdersHandler(OrderHandler):
         rows = await self.order_views(orders)
         standing = sum(order.amount_fen for order in orders if order.state != "abandoned")
         view = OrderList(items=rows, total=total, amount_fen=standing)
-        self.show_list("orders.html", view, rows, COLUMNS, filter=query, **WORDS)
+        self.show_list("orders.html", view, rows, COLUMNS, filter=query, **ORDER_WORDS)
 
 
 class OneOrderHandler(OrderHandler):
@@ -160,7 +149,7 @@ class ReversalHandler(OrderHandler):
             view=await self.view_of(order),
             typed={"reason": "", "approved_by": ""},
             request_id=self.new_request_id(),
-            **WORDS,
+            **ORDER_WORDS,
         )
 
     @requires(Permission.SELL)
@@ -186,7 +175,7 @@ class ReversalHandler(OrderHandler):
                 request_id=await self.request_id_after(
                     typed["request_id"] or self.new_request_id()
                 ),
-                **WORDS,
+                **ORDER_WORDS,
             )
             return
         await self.finish_order(order, self.language.say("The reversal is reserved."), status=201)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from counter_site import CounterSite, open_counter
 from web_helpers import Office, open_office
 
 from station import tasks
@@ -67,3 +68,10 @@ async def site(office: Office) -> AsyncIterator[Office]:
         await asyncio.wait_for(all_online.wait(), 10)
     yield office
     await tasks.cancel(running)
+
+
+@pytest.fixture
+async def counter(database: Database) -> AsyncIterator[CounterSite]:
+    """A counter with a reader in memory."""
+    async with open_counter(database) as opened:
+        yield opened
