@@ -18,7 +18,6 @@ from station.simulator.meter_words import CODES
 from station.simulator.prepaid_meter import VirtualMeter
 from station.words import Text
 
-RATES_SHOWN = 4  # Sharp, peak, flat, valley; the rest repeats the last.
 USE_MAX_FEN = 100_000  # At once; more is clicking twice.
 
 CARD_STATES: dict[CardState, Text] = {
@@ -193,11 +192,19 @@ def _meter(meter: VirtualMeter) -> BenchMeter:
         count=meter.count,
         illegal_count=meter.illegal_count,
         alarm=_alarm(meter),
-        rates=list(meter.rates[:RATES_SHOWN]),
+        rates=_folded(meter.rates),
         code=None if result is None else result.code,
         display=balance if result is None or not result.code else result.display,
         credited_fen=0 if result is None else result.credited_fen,
     )
+
+
+def _folded(rates: tuple[Decimal, ...]) -> list[Decimal]:
+    """Return the rates without the last ones that only repeat."""
+    used = len(rates)
+    while used > 1 and rates[used - 1] == rates[used - 2]:
+        used -= 1
+    return list(rates[:used])
 
 
 def _alarm(meter: VirtualMeter) -> Literal["", "alarm 1", "alarm 2", "overdrawn"]:
