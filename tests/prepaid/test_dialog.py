@@ -12,6 +12,7 @@ import pytest
 from card_decoder import PARAMETERS, PRICES_09, PRICES_13, RETURN, WALLET, fields, framed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from key_machine import Machine
 
 from bench import MemoryReader, new_card
 from station.errors import CardError, CardFailed, NoCard, WrongCard
@@ -39,7 +40,7 @@ from station.prepaid.cards.layout import (
     ReturnFile,
     Wallet,
 )
-from station.prepaid.cards.security import Roots, Soft3Des
+from station.prepaid.cards.security import MachineSecurity, Roots, Soft3Des
 from station.simulator.card import VirtualCard
 
 SECURITY = simulated()
@@ -250,6 +251,18 @@ def test_a_card_that_carries_it_already_is_not_touched():
     assert written.contents == written.before
     assert card.files == before
     assert not [command for command in reader.apdus if command[1] == 0xD6]
+
+
+def test_a_card_is_written_with_whole_commands_of_a_key_machine():
+    card, machine = new_card(), Machine()
+    security = MachineSecurity(machine)
+    reader = MemoryReader(card)
+    run_dialogue(write_card(lambda _: OPENING, security), reader.connect().transmit)
+    assert fields(card.files[apdu.WALLET], WALLET) == {"amount": 10_000, "count": 1}
+    assert machine.asked == [
+        "authentication", "authentication", "external",
+        "04D68300", "04D68400", "04D68100", "04D68500", "04D68200",
+    ]  # fmt: skip
 
 
 # --- what is refused ----------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from key_machine import Machine
 
 from station.errors import CardFailed, StartError
 from station.prepaid.cards import keys
@@ -74,24 +77,6 @@ def test_sm4_has_the_same_shape():
     answer = sm4.card_cryptogram(OF["factor"], OF["challenge8"])
     assert len(answer) == 8
     assert answer != sm4.card_cryptogram(OF["factor"], bytes(8))
-
-
-class Machine:
-    """A key machine: it alone has the keys, and hands out whole commands."""
-
-    def __init__(self) -> None:
-        self.spoilt = False
-
-    def authentication(self, serial: bytes, challenge: bytes) -> bytes:
-        return SOFT.card_cryptogram(serial, challenge)
-
-    def external_command(self, serial: bytes, challenge: bytes) -> bytes:
-        command = bytes.fromhex("0082000208") + SOFT.reader_cryptogram(serial, challenge)
-        return command[:-1] if self.spoilt else command
-
-    def write_command(self, serial: bytes, challenge: bytes, head: bytes, data: bytes) -> bytes:
-        sold = data if not self.spoilt else data[:-1] + b"\x02"
-        return SOFT.seal(serial, challenge, head, sold)
 
 
 def test_a_key_machine_hands_out_whole_commands():
@@ -195,3 +180,12 @@ def test_a_missing_file_is_named(key_file):
 
 def test_simulated_sites_use_the_well_known_keys():
     assert keys.simulated().card_cryptogram(OF["factor"], OF["challenge8"]) == OF["answer8"]
+
+
+@given(st.text(max_size=200))
+def test_any_text_makes_keys_or_the_named_error(text):
+    with tempfile.TemporaryDirectory() as folder, suppress(StartError):
+        path = Path(folder) / "card.keys"
+        path.touch(mode=0o600)
+        path.write_text(f"root: {OTHER_ROOT}\n{text}", encoding="utf-8", errors="replace")
+        assert isinstance(keys.load(path), Soft3Des | SoftSm4)

@@ -171,6 +171,7 @@ class ReaderAgent:
         self._sources = [(source, Worker("the list of readers")) for source in sources]
         self._local: dict[CardReader, _Local] = {}
         self._keys = count(1)
+        self._complaints: set[str] = set()
         self._acts: dict[str, Callable[[_Local, Asked], Answer]] = {
             "connect": self._connect,
             "sense": self._sense,
@@ -250,7 +251,7 @@ class ReaderAgent:
             try:
                 found += await worker.run(partial(_find_in, source), FIND_TIMEOUT_S)
             except CardError as error:
-                log.debug("%s", error)
+                self._complain(str(error))
         for reader in found:
             if reader not in self._local:
                 worker = Worker(f"reader {reader.identity.name}")
@@ -260,6 +261,12 @@ class ReaderAgent:
             gone = self._local.pop(reader)
             log.info("reader %s is gone", reader.identity.name)
             tasks.spawn(gone.worker.stop(reader.close, STOP_TIMEOUT_S), name="end of a reader")
+
+    def _complain(self, complaint: str) -> None:
+        """Log what keeps readers from being found, once."""
+        if complaint not in self._complaints:
+            self._complaints.add(complaint)
+            log.warning("%s", complaint)
 
     async def _serve(self, asked: Asked, send: Callable[[str], Awaitable[object]]) -> None:
         """Do what is asked in the reader's thread, and answer."""
