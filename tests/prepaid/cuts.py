@@ -10,7 +10,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NoReturn
 from unittest.mock import patch
@@ -38,7 +38,7 @@ class Fault(Enum):
 
 
 FAULTS = {
-    "reader": (Fault.PULLED, Fault.UNPLUGGED, Fault.DIED),
+    "reader": (Fault.PULLED, Fault.UNPLUGGED, Fault.REFUSED, Fault.DIED),
     "database": (Fault.DOWN_ONCE, Fault.DOWN, Fault.DIED),
 }
 
@@ -68,10 +68,11 @@ def cuts_of(calls: Sequence[Call]) -> Iterator[Cut]:
     """Give every cut of a run that made these calls."""
     for number, call in enumerate(calls):
         for fault in FAULTS[call.place]:
+            if fault is not Fault.REFUSED:
+                yield Cut(number, is_after=True, fault=fault)
+            elif call.name == "connect":
+                continue
             yield Cut(number, is_after=False, fault=fault)
-            yield Cut(number, is_after=True, fault=fault)
-        if call.place == "reader" and call.name != "connect":
-            yield Cut(number, is_after=False, fault=Fault.REFUSED)
 
 
 def some_cuts_of(calls: Sequence[Call], chance: random.Random) -> list[Cut]:
@@ -98,10 +99,22 @@ class Process:
             if self.is_dead:
                 raise ProcessDied
             self.calls.append(Call(place, name))
-            if self.cut is None or len(self.calls) - 1 != self.cut.number:
+            cut = self.cut
+            if cut is None or self.has_struck or len(self.calls) <= cut.number:
                 return None
+            if cut.fault not in FAULTS[place]:
+                return None  # It strikes at the next call of its place.
             self.has_struck = True
-            return self.cut
+            return cut
+
+    def arm(self, cut: Cut) -> None:
+        """Break a call to come: its number counts from now, its place is where its fault can be."""
+        self.has_struck = False
+        self.cut = replace(cut, number=len(self.calls) + cut.number)
+
+    def mend(self) -> None:
+        """Have nothing broken any more, unless the process is dead."""
+        self.cut, self.has_struck = None, False
 
     def breaks(self, fault: Fault) -> bool:
         """Whether this fault struck earlier, and lasts."""

@@ -92,13 +92,8 @@ class Counter:
         except (ProcessDied, Exception) as error:  # noqa: BLE001  The caller asserts on it.
             return error
 
-    def mend(self) -> None:
-        """End whatever broke, unless the process is dead."""
-        self.process.cut = None
-
     async def stop(self) -> None:
         """End the threads of the readers."""
-        self.process.cut = None
         await self.workplaces.stop()
 
 
@@ -147,7 +142,7 @@ class Town:
 
     async def journal_of(self, home: Home) -> list[Order]:
         """Return every order of a home, the oldest first, whatever account it has."""
-        orders, total = await self.database.orders.list(home.meter.meter, limit=1000)
+        orders, total = await self.database.orders.list(home.customer, limit=1000)
         assert total == len(orders)
         return orders[::-1]
 

@@ -148,7 +148,7 @@ class Trial:
             assert outcome.state == "written"
 
     async def _end(self, counter: Counter) -> None:
-        counter.mend()
+        counter.process.mend()
         if self.ending is Ending.AGAIN:
             counter.insert(self.home.card)
             order = await self._confirm(counter)

@@ -1,0 +1,44 @@
+"""Random days at the counter: sales, lost cards, meter changes, cuts, two clerks at once.
+
+After every act the journal must be what was taken, and what was used, what the meters hold and what
+the cards will bring; the days are those of tests/prepaid/test_counter_days.py. Limit: none differs.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from station.store.embedded import EmbeddedMongo
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "prepaid"))
+
+from test_counter_days import run_days
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=2000)
+    parser.add_argument("--acts", type=int, default=15, help="of one day, at most")
+    options = parser.parse_args()
+    loop = asyncio.new_event_loop()
+    with tempfile.TemporaryDirectory() as folder:
+        mongo = EmbeddedMongo(Path(folder) / "data")
+        uri = loop.run_until_complete(mongo.start())
+        began = time.monotonic()
+        try:
+            days = run_days(loop, uri, options.days, options.acts)
+        finally:
+            loop.run_until_complete(mongo.stop())
+    seconds = time.monotonic() - began
+    print(f"{'days':>8}{'seconds':>10}{'ms a day':>10}")
+    print(f"{days:>8}{seconds:>10.0f}{1000 * seconds / days:>10.0f}")
+    print(json.dumps({"days": days, "differences": 0, "seconds": round(seconds, 1)}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

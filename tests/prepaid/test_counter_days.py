@@ -1,0 +1,176 @@
+"""Days at the counter under whatever happens: the books always agree (see counter_day)."""
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+
+import pytest
+from counter_day import Day, Resident
+from cuts import FAULTS, Cut, Fault
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from motor.motor_asyncio import AsyncIOMotorClient
+from sale_site import ZONE, Town
+
+from station.store.database import Database
+
+DAYS = 40
+ACTS = 15
+HOMES = 2
+AHEAD_MAX = 60  # A sale and its write make about so many calls.
+ACT_TIMEOUT_S = 30.0
+
+homes = st.integers(0, HOMES - 1)
+desks = st.integers(0, 1)
+amounts = st.integers(1, 300_00)
+names = st.sampled_from(["write", "abandon", "sell"])
+faults = st.sampled_from(sorted({fault for each in FAULTS.values() for fault in each}, key=str))
+
+
+class CounterDay(RuleBasedStateMachine):
+    """Draws what happens on one day."""
+
+    loop: asyncio.AbstractEventLoop
+    town: Town
+    days = 0
+
+    def run(self, work: Awaitable[object]) -> None:
+        self.loop.run_until_complete(asyncio.wait_for(work, ACT_TIMEOUT_S))
+
+    def home(self, place: int) -> Resident:
+        return self.day.homes[place]
+
+    @initialize(amount=st.sampled_from([0, 100_00]))
+    def begin(self, amount: int) -> None:
+        type(self).days += 1
+        self.day = Day(self.town)
+        self.run(self.day.begin(HOMES))
+        self.run(self.day.open(self.home(0), amount))
+
+    @rule(place=homes, amount=st.sampled_from([0, 50_00, 123_45]))
+    def open(self, place: int, amount: int) -> None:
+        self.run(self.day.open(self.home(place), amount))
+
+    @rule(place=homes, amount=amounts)
+    def sell(self, place: int, amount: int) -> None:
+        self.run(self.day.sell(self.home(place), amount))
+
+    @rule(place=homes, desk=desks)
+    def finish(self, place: int, desk: int) -> None:
+        self.run(self.day.finish(self.home(place), desk))
+
+    @rule(place=homes)
+    def write_other_card(self, place: int) -> None:
+        self.run(self.day.write_other_card(self.home(place), self.home(1 - place)))
+
+    @rule(place=homes, desk=desks)
+    def abandon(self, place: int, desk: int) -> None:
+        self.run(self.day.abandon(self.home(place), desk))
+
+    @rule(place=homes, amount=st.sampled_from([0, 0, 20_02]))
+    def replace(self, place: int, amount: int) -> None:
+        self.run(self.day.replace(self.home(place), amount))
+
+    @rule(place=homes, back=st.integers(0, 2))
+    def reverse(self, place: int, back: int) -> None:
+        self.run(self.day.reverse(self.home(place), back))
+
+    @rule(place=homes, amount=st.sampled_from([-300, 500]))
+    def correct(self, place: int, amount: int) -> None:
+        self.run(self.day.correct(self.home(place), amount))
+
+    @rule(place=homes)
+    def change_meter(self, place: int) -> None:
+        self.run(self.day.change_meter(self.home(place)))
+
+    @rule(place=homes, desk=desks)
+    def look(self, place: int, desk: int) -> None:
+        self.run(self.day.look(self.home(place), desk))
+
+    @rule(place=homes, one=names, other=names, same=st.booleans())
+    def two_at_once(self, place: int, one: str, other: str, same: bool) -> None:
+        self.run(self.day.two_at_once(self.home(place), (one, other), same))
+
+    @rule(place=homes)
+    def carry(self, place: int) -> None:
+        self.run(self.day.carry(self.home(place)))
+
+    @rule(place=homes, card=st.integers(0, 9))
+    def carry_any(self, place: int, card: int) -> None:
+        self.day.carry_any(self.home(place), card)
+
+    @rule(place=homes)
+    def lose(self, place: int) -> None:
+        self.run(self.day.lose(self.home(place)))
+
+    @rule(place=homes, amount=amounts)
+    def use(self, place: int, amount: int) -> None:
+        self.day.use(self.home(place), amount)
+
+    @rule(ahead=st.integers(0, AHEAD_MAX), after=st.booleans(), fault=faults)
+    def something_will_break(self, ahead: int, after: bool, fault: Fault) -> None:
+        self.day.arm(Cut(ahead, is_after=after, fault=fault))
+
+    @rule()
+    def restart(self) -> None:
+        self.run(self.day.restart())
+
+    @invariant()
+    def books_agree(self) -> None:
+        if hasattr(self, "day"):
+            self.run(self.day.check())
+
+    def teardown(self) -> None:
+        if hasattr(self, "day"):
+            self.run(self.day.end())
+
+
+def run_days(loop: asyncio.AbstractEventLoop, uri: str, days: int, acts: int = ACTS) -> int:
+    """Live through so many days in a database of their own; return how many they were."""
+    name = "counter_days"
+
+    async def opened() -> Database:
+        database = await Database.connect(uri, name, zone=ZONE)
+        CounterDay.town = Town(database)
+        await CounterDay.town.settle()
+        return database
+
+    async def dropped(database: Database) -> None:
+        await database.close()
+        client: AsyncIOMotorClient[dict[str, object]] = AsyncIOMotorClient(uri)
+        await client.drop_database(name)
+        client.close()
+
+    CounterDay.loop, CounterDay.days = loop, 0
+    database = loop.run_until_complete(opened())
+    try:
+        run_state_machine_as_test(
+            CounterDay,
+            settings=settings(
+                max_examples=days,
+                stateful_step_count=acts,
+                deadline=None,
+                suppress_health_check=[*HealthCheck],
+                database=None,
+            ),
+        )
+    finally:
+        loop.run_until_complete(dropped(database))
+    return CounterDay.days
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made = asyncio.new_event_loop()
+    yield made
+    made.close()
+
+
+def test_books_agree_on_every_day(mongo_uri: str, loop: asyncio.AbstractEventLoop) -> None:
+    assert run_days(loop, mongo_uri, DAYS) >= DAYS
