@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from station.errors import InvalidValue
 from station.handlers.base import Handler
@@ -28,6 +28,11 @@ class LimitsBody(BaseModel):
     sale_max: Yuan | None = Field(None, description=AMOUNT)
     shift_max: Yuan | None = Field(None, description=AMOUNT)
     approval_above: Yuan | None = Field(None, description=AMOUNT)
+
+    @field_validator("sale_max", "shift_max", "approval_above", mode="before")
+    @classmethod
+    def _empty_is_the_site_s(cls, value: object) -> object:
+        return None if value == "" else value
 
     def fen(self, field: str) -> int | None:
         """Return a limit in fen, however it was said; None when it was not."""

@@ -84,7 +84,7 @@ class ShiftHandler(Handler):
             "shift.html",
             shift_view(shift),
             status=self.get_status(),
-            typed=typed,
+            typed={"counted": "", "note": ""} | typed,
             errors=errors,
             line_names=LINE_NAMES,
             shift_states=SHIFT_STATES,
@@ -131,7 +131,7 @@ class ShiftsHandler(ShiftHandler):
             status=self.get_status(),
             own=await self.shifts.open_of(self.clerk),
             filter=query,
-            typed=typed,
+            typed={"float": ""} | typed,
             errors=errors,
             shift_states=SHIFT_STATES,
         )
