@@ -37,7 +37,7 @@ def new_account(
         asked = getattr(request, field)
         limits[field] = getattr(version, field) if asked is None else asked
         check_amount(field, limits[field])
-    if limits["alarm2_fen"] > limits["alarm1_fen"]:
+    if 0 < limits["alarm1_fen"] < limits["alarm2_fen"]:
         raise InvalidValue("alarm2_fen", "alarm amount 2 comes after 1: it cannot be higher")
     account = Account(
         new_id(),

@@ -23,7 +23,7 @@ from station.prepaid.cards.layout import (
     Profile,
     Wallet,
 )
-from station.prepaid.tariffs import price_file
+from station.prepaid.tariffs import price_file, prices_at
 from station.store.objects.accounts import Account
 from station.store.objects.base import new_id
 from station.store.objects.orders import Order, OrderKind
@@ -34,12 +34,16 @@ FULL_REPLACEMENT_COUNT = 1  # Up to here the meter may not be opened yet (digest
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What every order has: who asked for it, by which request, when, and at which drawer."""
+    """What every order has: who asked for it, by which request, when, and at which drawer.
+
+    `local` is the same moment as `at`, as the meters' clocks show it.
+    """
 
     request_id: str
     fingerprint: str
     by: str
     at: datetime
+    local: datetime
     shift: str | None = None
     approved_by: str | None = None
     reason: str = ""
@@ -73,7 +77,7 @@ def opening(
         carried_fen=carried_fen,
         holds_count=True,
     )
-    return _open_card(order, account, version)
+    return _open_card(order, account, version, head.local)
 
 
 def purchase(head: Head, account: Account, version: TariffVersion, amount_fen: int) -> Order:
@@ -105,7 +109,7 @@ def replacement(
     on_card = 0 if has_entered else account.card_amount_fen
     order = replace(order, card_amount_fen=on_card, count=account.purchase_count)
     if not has_entered and order.count <= FULL_REPLACEMENT_COUNT:
-        return _open_card(order, account, version)
+        return _open_card(order, account, version, head.local)
     return _later_card(order, account, version, CardType.REPLACEMENT)
 
 
@@ -194,23 +198,27 @@ def _order(head: Head, account: Account, kind: OrderKind, amount_fen: int) -> Or
     )
 
 
-def _open_card(order: Order, account: Account, version: TariffVersion) -> Order:
-    """Add the files of type 01: everything; without a backup set the main one stands there too."""
-    profile = Profile(account.profile)
-    backup = version.backup or version.main
-    switch_at = version.switch_at if version.backup else None
-    ladder_switch_at = version.ladder_switch_at if version.backup else None
-    parameters = _parameters(
-        account, CardType.OPEN, LAYOUTS[profile].opening_flag, switch_at, version
-    )
-    ratios = (account.ct, account.pt)
+def _open_card(order: Order, account: Account, version: TariffVersion, now: datetime) -> Order:
+    """Add the files of type 01: everything, as it holds now.
+
+    Without a backup set the main one stands in its place; a switch time that is past is none.
+    """
+    profile, ratios = Profile(account.profile), (account.ct, account.pt)
+    current, backup = prices_at(version, now), version.backup or version.main
+    switch_at = _still_to_come(version.switch_at, now)
+    ladder_switch_at = _still_to_come(version.ladder_switch_at, now)
+    flag = LAYOUTS[profile].opening_flag
     return replace(
         order,
         tariff_version=version.id,
-        parameters=parameters.to_bytes(),
-        current=price_file(version.main, *ratios).to_bytes(profile),
+        parameters=_parameters(account, CardType.OPEN, flag, switch_at, version).to_bytes(),
+        current=price_file(current, *ratios).to_bytes(profile),
         backup=price_file(backup, *ratios, ladder_switch_at).to_bytes(profile),
     )
+
+
+def _still_to_come(moment: datetime | None, now: datetime) -> datetime | None:
+    return moment if moment is not None and moment > now else None
 
 
 def _later_card(

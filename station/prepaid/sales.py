@@ -272,8 +272,10 @@ class Sales:
         tidied = "" if reason is None else check_reason(reason)
         said = {name: value for name, value in body.items() if name != "approved_by"}
         print_ = orders.fingerprint(kind, by, said)
+        now = utc_now()
+        local = now.astimezone(self._zone).replace(tzinfo=None)
         return orders.Head(
-            request_id, print_, by, utc_now(), approved_by=approved_by, reason=tidied
+            request_id, print_, by, now, local, approved_by=approved_by, reason=tidied
         )
 
     async def _standing(self, head: orders.Head) -> Order | None:

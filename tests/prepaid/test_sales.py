@@ -133,7 +133,7 @@ async def test_two_accounts_of_one_meter_at_once(town: Town, counter: Counter) -
 
 async def test_what_cannot_be_opened(town: Town, counter: Counter) -> None:
     home = await town.new_home()
-    good = opening_of(home, 10_00)
+    good = replace(opening_of(home, 10_00), alarm1_fen=50_00)
     for field, bad in (
         ("meter", "123"),
         ("meter", "000000000000"),
@@ -145,7 +145,7 @@ async def test_what_cannot_be_opened(town: Town, counter: Counter) -> None:
         ("ct", 0),
         ("pt", 1_000_000),
         ("alarm1_fen", 100_000_000),
-        ("alarm2_fen", 1),
+        ("alarm2_fen", 50_01),
         ("profile", "GW99"),
     ):
         with pytest.raises(InvalidValue) as refusal:
