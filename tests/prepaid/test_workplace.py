@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from station.errors import CardFailed, NoCard, NoReader, NotFound, ReaderFailed,
 from station.prepaid.cards.dialog import CardContents, CardFiles
 from station.prepaid.cards.layout import Parameters, PriceFile, Profile, Wallet
 from station.prepaid.cards.security import Roots, Soft3Des
+from station.prepaid.readers import workplace
 from station.prepaid.readers.base import FixedReaders, ReaderIdentity
 from station.prepaid.readers.worker import Worker
 from station.prepaid.readers.workplace import BOX, Workplace, Workplaces
@@ -33,10 +35,10 @@ class Memory:
     def __init__(self) -> None:
         self.reader: ReaderIdentity | None = None
 
-    async def last_used(self, workplace: str) -> ReaderIdentity | None:
+    async def last_used(self, _workplace: str) -> ReaderIdentity | None:
         return self.reader
 
-    async def remember(self, workplace: str, reader: ReaderIdentity, at: datetime) -> None:
+    async def remember(self, _workplace: str, reader: ReaderIdentity, _at: datetime) -> None:
         self.reader = reader
 
 
@@ -120,6 +122,29 @@ async def test_no_other_card_is_written_after_one_was_begun() -> None:
     await place.stop()
 
 
+async def test_a_write_that_hangs_is_given_up_and_nobody_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workplace, "CARD_TIMEOUT_S", 0.3)
+    reader, other = MemoryReader(new_card(), name="slow"), MemoryReader(new_card(), name="other")
+    goes_on = threading.Event()
+
+    def hang_at_the_parameters(number: int, apdu: bytes) -> None:
+        if apdu[:3] == bytes([0x04, 0xD6, 0x81]):
+            goes_on.wait(10)
+
+    reader.before_apdu = hang_at_the_parameters
+    place = place_with(reader, other)
+    with pytest.raises(CardFailed, match="slow gave no answer") as caught:
+        await place.write(only_blank)
+    assert caught.value.may_have_written
+    goes_on.set()
+    assert (await place.read()).contents.wallet == Wallet(0, 0), "it was forbidden to go on"
+    assert reader.apdus[-1][:2] != bytes([0x04, 0xD6])
+    assert other.apdus == []
+    await place.stop()
+
+
 async def test_read_prefers_a_user_card() -> None:
     first, second = MemoryReader(name="first"), MemoryReader(name="second")
     first.insert(new_card(issued=False))
@@ -148,6 +173,27 @@ async def test_a_job_that_hangs_is_given_up_and_says_no_further_word() -> None:
     assert heard == [True]
     await worker.stop(lambda: heard.append("closed"), 5.0)
     assert heard == [True, "closed"]
+
+
+async def test_a_write_under_way_ends_before_the_station_stops() -> None:
+    reader = MemoryReader(new_card(), name="slow")
+    reader.before_apdu = lambda *_: time.sleep(0.01)
+    place = place_with(reader)
+    began = asyncio.Event()
+    writing = asyncio.ensure_future(place.write(only_blank, lambda _: began.set()))
+    await asyncio.wait_for(began.wait(), 5)
+    await place.stop()
+    assert (await writing).written.contents.wallet == FILES.wallet
+
+
+async def test_without_keys_readers_are_shown_and_cards_left_alone() -> None:
+    place = Workplace(BOX, None)
+    place.add(FixedReaders(MemoryReader(new_card(), name="desk")))
+    assert [state.state for state in await place.readers()] == ["card"]
+    with pytest.raises(CardFailed) as caught:
+        await place.read()
+    assert caught.value.code == "no_keys"
+    await place.stop()
 
 
 async def test_workplaces_come_and_go() -> None:

@@ -89,17 +89,6 @@ class Remembering(Protocol):
         """Keep that this reader was used."""
 
 
-class RememberingNothing:
-    """Where there is no store: every reader is as good as another."""
-
-    async def last_used(self, workplace: str) -> ReaderIdentity | None:  # noqa: ARG002  As above.
-        """Return None."""
-        return None
-
-    async def remember(self, workplace: str, reader: ReaderIdentity, at: datetime) -> None:
-        """Forget it."""
-
-
 class Workplace:
     """The readers of one desk."""
 
@@ -110,7 +99,7 @@ class Workplace:
         self.name = name
         self.troubles: list[str] = []  # What kept sources from telling their readers, last time.
         self._keys = security
-        self._memory = memory or RememberingNothing()
+        self._memory = memory
         self._sources: dict[ReaderSource, Worker] = {}
         self._workers: dict[CardReader, Worker] = {}
 
@@ -168,8 +157,8 @@ class Workplace:
     ) -> CardWritten:
         """Write the first card that `decide` takes; it raises WrongCard for any other.
 
-        Raises NoReader, NoCard, WrongCard, CardFailed or ReaderFailed; what a card may carry after
-        the last two is only known by looking at it.
+        Raises NoReader, NoCard, WrongCard, ReaderFailed or CardFailed; when that one may have
+        written, only the card can tell what it carries.
         """
         problems: list[CardError] = []
         for reader in await self._in_turn(remembered):
@@ -178,7 +167,7 @@ class Workplace:
                 written = await self._worker(reader).run(talk.hold, CARD_TIMEOUT_S)
             except CardError as problem:
                 if talk.has_written:
-                    raise
+                    raise _unclear(problem) from problem
                 problems.append(problem)
                 continue
             identity = reader.identity
@@ -212,7 +201,8 @@ class Workplace:
             except CardError as problem:
                 troubles.append(str(problem))
         self.troubles = troubles
-        for reader in [each for each in self._workers if each not in found]:
+        gone = [each for each in self._workers if each not in found]
+        for reader in gone if not troubles else ():  # A source in trouble has not lost its readers.
             tasks.spawn(
                 self._workers.pop(reader).stop(reader.close, STOP_TIMEOUT_S),
                 name=f"end of reader {reader.identity.name}",
@@ -243,12 +233,16 @@ class Workplace:
         return tell
 
     async def _last_used(self) -> ReaderIdentity | None:
+        if self._memory is None:
+            return None
         try:
             return await self._memory.last_used(self.name)
         except DatabaseDown:  # It only decides which reader is tried first.
             return None
 
     async def _remember(self, reader: ReaderIdentity) -> None:
+        if self._memory is None:
+            return
         try:
             await self._memory.remember(self.name, reader, datetime.now(timezone.utc))
         except DatabaseDown as error:  # The card is written all the same.
@@ -321,6 +315,11 @@ class _Talk(Generic[Result]):
 
 def _find_in(source: ReaderSource, _: GivenUp) -> Sequence[CardReader]:
     return source.find()
+
+
+def _unclear(problem: CardError) -> CardFailed:
+    """Return the problem as one after which a card may carry what it was to carry, or not."""
+    return CardFailed(str(problem), may_have_written=True, code=problem.code)
 
 
 def _most_telling(problems: Sequence[CardError]) -> CardError:
