@@ -4,46 +4,47 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
+from sale_site import CLERKS, SECURITY, ZONE, Home, Town, opening_of
 from virtual_pcscd import VirtualPcscd
 
 from bench import new_card
 from station.errors import NoCard, WrongCard
-from station.prepaid.cards.checks import check_own
+from station.live import Feed
 from station.prepaid.cards.dialog import CardContents, CardFiles
-from station.prepaid.cards.keys import simulated
 from station.prepaid.cards.layout import Parameters, PriceFile, Profile, Wallet
 from station.prepaid.readers.base import FixedReaders
 from station.prepaid.readers.pcsc import PcscReaders
 from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.serial_reader import MODELS, SerialReader
-from station.prepaid.readers.workplace import BOX, Workplace
+from station.prepaid.readers.workplace import BOX, Workplaces
+from station.prepaid.sales import Sales
 from station.simulator.card import VirtualCard
 from station.simulator.serial_reader import PtyReader
 from station.store.database import Database
+from station.store.objects.base import new_id
+from station.store.objects.orders import Order
 
-METER, CUSTOMER = "000000123456", "000000654321"
+CLERK = CLERKS[0]
 PC_SC = {"ACS ACR38U": "ACS ACR38U 00 00", "ACS ACR39U ICC Reader": "ACS ACR39U ICC Reader 00 00"}
 SERIAL = {MODELS[key].name: key for key in MODELS}
 FIVE = [*PC_SC, *SERIAL]
 
 
-def files(count: int) -> CardFiles:
-    """What an opening (count 1) or a purchase writes."""
-    return CardFiles(
-        Profile.GW13,
-        Parameters(
-            METER, CUSTOMER, card_type=min(count, 2), user_type=1, update_flag=0, ct=1, pt=1
-        ),
-        Wallet(10_000 * count, count),
-        PriceFile((Decimal("0.5"),)) if count == 1 else None,
-        PriceFile((Decimal("0.6"),)) if count == 1 else None,
-    )
+FILES = CardFiles(
+    Profile.GW13,
+    Parameters(
+        "000000123456", "000000654321", card_type=1, user_type=1, update_flag=0x8F, ct=1, pt=1
+    ),
+    Wallet(100_00, 1),
+    PriceFile((Decimal("0.5"),)),
+    PriceFile((Decimal("0.6"),)),
+)
 
 
 def blank(contents: CardContents) -> CardFiles | None:
     if contents.state != "blank":
         raise WrongCard("this card is not blank", code="not_blank")
-    return files(1)
+    return FILES
 
 
 class Desk:
@@ -51,7 +52,8 @@ class Desk:
 
     def __init__(self, pcscd: VirtualPcscd, database: Database) -> None:
         self.remembered = Remembered(database.reader_uses, "station-1")
-        self.place = Workplace(BOX, simulated(), self.remembered)
+        self.workplaces = Workplaces(SECURITY, self.remembered)
+        self.place = self.workplaces.get(BOX)
         self.place.add(PcscReaders())
         self.lines = {name: PtyReader(key) for name, key in SERIAL.items()}
         self.place.add(
@@ -67,6 +69,9 @@ class Desk:
         else:
             self.lines[model].insert(card)
 
+    def port_of(self, model: str) -> str:
+        return self.lines[model].path if model in self.lines else "PC/SC 00 00"
+
     def pull(self, model: str) -> None:
         if model in PC_SC:
             self._pcscd.pull(PC_SC[model])
@@ -74,7 +79,7 @@ class Desk:
             self.lines[model].pull()
 
     async def close(self) -> None:
-        await self.place.stop()
+        await self.workplaces.stop()
         for name in PC_SC.values():
             self._pcscd.pull(name)
         for line in self.lines.values():
@@ -88,33 +93,40 @@ async def desk(pcscd: VirtualPcscd, database: Database) -> AsyncIterator[Desk]:
     await made.close()
 
 
-async def test_five_models_in_turn(desk: Desk) -> None:
-    card = new_card()
-    with pytest.raises(NoCard):
-        await desk.place.write(blank)
-    for count, model in enumerate(FIVE, start=1):
+async def test_five_models_in_turn(desk: Desk, database: Database) -> None:
+    """An opening on the first, then a purchase on each: every order tells where it was written."""
+    town = Town(database)
+    await town.settle()
+    home = await town.new_home()
+    card = home.new_card()
+    sales = Sales(database, desk.workplaces, Feed(), ZONE)
+    for number, model in enumerate(FIVE, start=1):
+        order = await reserve(sales, home)
+        with pytest.raises(NoCard):
+            await sales.write(order.id, BOX, by=CLERK)
         desk.insert(model, card)
-
-        def purchase(contents: CardContents, count: int = count) -> CardFiles | None:
-            if count == 1:
-                return blank(contents)
-            check_own(contents, METER, CUSTOMER, Profile.GW13)
-            return files(count)
-
-        steps: list[str] = []
-        done = await desk.place.write(purchase, steps.append)
-        assert done.reader.model == model
-        assert "write wallet" in steps
-        last = await desk.remembered.last_used(BOX)
-        assert last is not None
-        assert last.is_same(done.reader)
+        order = await sales.write(order.id, BOX, by=CLERK)
+        assert (order.state, order.reader_model, order.count) == ("written", model, number)
+        assert order.reader_port == desk.port_of(model)
+        assert order.workplace == BOX
         read = await desk.place.read()
         assert read.reader.model == model, "the remembered one is asked first"
-        assert read.contents.wallet == Wallet(10_000 * count, count)
-        assert card.files[2] == files(count).wallet.to_bytes()
+        assert read.contents.wallet == Wallet(order.card_amount_fen, number)
         desk.pull(model)
+        assert home.carry().credited_fen == 100_00
+    assert home.credited_fen == 500_00
     used = await desk.remembered.used(BOX)
     assert [reader.model for reader in used] == FIVE[::-1]
+
+
+async def reserve(sales: Sales, home: Home) -> Order:
+    """Reserve the opening of a home, or a purchase once it is open."""
+    if not home.account:
+        request = opening_of(home, 100_00)
+        order = await sales.open_account(request, request_id=new_id(), by=CLERK)
+        home.account = order.account
+        return order
+    return await sales.sell(home.account, 100_00, request_id=new_id(), by=CLERK)
 
 
 @pytest.mark.parametrize("right", FIVE[1:4])
@@ -125,8 +137,7 @@ async def test_three_hold_a_card_and_the_right_one_is_written(desk: Desk, right:
         if model != right:
             desk.insert(model, card)
             await desk.place.write(blank)
-            before = bytes(card.files[2])
-            assert before == files(1).wallet.to_bytes()
+            assert card.files[2] == FILES.wallet.to_bytes()
     desk.insert(right, cards[right])
     done = await desk.place.write(blank)
     assert done.reader.model == right
