@@ -18,6 +18,7 @@ from bench import TEST_ROOT, MemoryReader, new_card
 from station.live import Feed
 from station.prepaid.cards.security import Roots, Soft3Des
 from station.prepaid.readers.base import FixedReaders
+from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
 from station.prepaid.sales import Sales
 from station.prepaid.terms import OpeningRequest
@@ -73,7 +74,8 @@ class Counter:
     def __init__(self, client: Any, database: str, cut: Cut | None = None) -> None:
         self.process = Process(cut)
         self.database = cutting_database(client, database, ZONE, self.process)
-        self.workplaces = Workplaces(SECURITY)
+        remembered = Remembered(self.database.reader_uses, "test")
+        self.workplaces = Workplaces(SECURITY, remembered)
         self.readers: list[MemoryReader] = []
         for desk in DESKS:
             reader = MemoryReader(name=f"Reader of {desk}")
