@@ -1,13 +1,14 @@
-"""What an order, and what a card brings back, make of an account. Pure: each can be said again."""
+"""What an account allows, and what an order or a card make of it. Pure: each can be said again."""
 
 from dataclasses import replace
 from datetime import datetime
 
+from station.errors import Conflict
 from station.prepaid.cards.checks import plausible_return
 from station.prepaid.cards.dialog import CardContents
 from station.prepaid.orders import blanks_card
 from station.prepaid.readers.base import ReaderIdentity
-from station.store.objects.accounts import Account
+from station.store.objects.accounts import Account, AccountState
 from station.store.objects.orders import Order
 
 
@@ -43,6 +44,17 @@ def abandoned(order: Order, account: Account, at: datetime) -> Account:
     if order.kind in ("opening", "meter_change"):
         return replace(after, state="closed", closed_at=at)
     return after
+
+
+def check_state(account: Account, *states: AccountState) -> None:
+    """Refuse an account that is in none of these states. Raises Conflict."""
+    if account.state in states:
+        return
+    if account.state == "opening":
+        raise Conflict("this account is not open yet: finish or abandon its opening first")
+    if account.state == "suspended":
+        raise Conflict("this account waits for its new meter: finish or abandon the change first")
+    raise Conflict("this account is closed")
 
 
 def with_return(account: Account, contents: CardContents) -> Account:

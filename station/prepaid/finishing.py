@@ -28,7 +28,7 @@ from station.prepaid.terms import check_reason
 from station.prepaid.writing import Attempt, GivingUp, proved, sale_problem
 from station.store.database import Database
 from station.store.objects.accounts import Account
-from station.store.objects.orders import AccountChange, Order, OrderChange
+from station.store.objects.orders import UNFINISHED, AccountChange, Order, OrderChange
 from station.units import utc_now
 
 OnStep = Callable[[str], None]
@@ -86,7 +86,7 @@ class Finishing:
                 if order.state == "written":
                     return order
                 if order.state == "abandoned":
-                    raise Conflict(f"order {order.id} was abandoned: sell again")
+                    raise Conflict("this order was abandoned: sell again")
                 orders.card_files(order)
                 account = await self._accounts.get(order.account)
                 attempt = Attempt(order, account)
@@ -95,7 +95,7 @@ class Finishing:
                     if not attempt.must_note:
                         return await self._mark(order, account, done, workplace, by)
                     await self._note(order, account, done.written.before)
-        raise Conflict(f"account {order.account} changes all the time; try again")
+        raise Conflict("this account is changed by others right now: try again")
 
     async def abandon(self, order_id: str, workplace: str, *, by: str, reason: str) -> Order:
         """Give an order up; one that was tried on a card only when that card does not carry it.
@@ -109,7 +109,7 @@ class Finishing:
             if order.state == "abandoned":
                 return order
             if order.state == "written":
-                raise Conflict(f"order {order.id} is written: reverse it instead")
+                raise Conflict("this order is on its card already: reverse it instead")
             account = await self._accounts.get(order.account)
             shift = await self._drawer.shift_of(by) if order.amount_fen else None
             if order.card_serial:
@@ -151,9 +151,7 @@ class Finishing:
         if order is None:
             return account, [], []
         if not order.card_serial:
-            raise Conflict(
-                f"account {account.id} has an unfinished order: finish or abandon it first"
-            )
+            raise Conflict(UNFINISHED)
         now = utc_now()
         after = replace(order, ended_by=by, end_reason=SETTLED)
         if order.kind in ("reversal", "closing"):

@@ -107,11 +107,11 @@ def replacement_proof(account: Account, request: ReplacementRequest) -> bool:
 def check_reversible(target: Order, account: Account) -> None:
     """Refuse to reverse what is not the last sale, or may be in the meter."""
     if target.kind not in REVERSIBLE:
-        raise Conflict(f"a {target.kind} cannot be reversed: enter a correction")
+        raise Conflict("an order of this kind cannot be reversed: enter a correction")
     if target.state != "written":
-        raise Conflict(f"order {target.id} is {target.state}: only a written one is reversed")
+        raise Conflict("this order was never finished: there is nothing to reverse")
     if target.reversed_by is not None:
-        raise Conflict(f"order {target.id} was reversed already")
+        raise Conflict("this order was reversed already")
     if not target.holds_count or target.count != account.purchase_count:
         raise Conflict("only the last sale of an account can be reversed: enter a correction")
     if target.card_serial != account.card_serial:

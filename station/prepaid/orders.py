@@ -150,7 +150,7 @@ def without_card(head: Head, account: Account, kind: OrderKind, amount_fen: int)
 def card_files(order: Order) -> CardFiles:
     """Return the files that a card is to hold. Raises Conflict for an order without any."""
     if order.parameters is None:
-        raise Conflict(f"order {order.id} needs no card")
+        raise Conflict("this order needs no card")
     profile = Profile(order.profile)
     return CardFiles(
         profile,

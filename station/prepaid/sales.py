@@ -29,7 +29,7 @@ from station.prepaid.terms import (
 )
 from station.store.database import Database
 from station.store.objects.accounts import Account, AccountState
-from station.store.objects.orders import AccountChange, Order, OrderKind
+from station.store.objects.orders import UNFINISHED, AccountChange, Order, OrderKind
 from station.store.objects.tariffs import TariffVersion
 from station.units import local_day, utc_now
 
@@ -207,7 +207,7 @@ class Sales:
             raise InvalidValue("customer", f"there is no customer {customer}")
         account = await self._account(account_id, "open")
         if (account.owner or account.customer) == customer:
-            raise Conflict(f"account {account_id} is customer {customer}'s already")
+            raise Conflict(f"the account belongs to customer {customer} already")
         head = await self._allowed(head, "transfer", 0)
         order = orders.without_card(head, account, "transfer", 0)
         after = replace(accounts.touched(account), owner=customer)
@@ -296,8 +296,7 @@ class Sales:
 
     async def _account(self, account_id: str, *states: AccountState) -> Account:
         account = await self._accounts.get(account_id)
-        if account.state not in states:
-            raise Conflict(f"account {account_id} is {account.state}")
+        accounts.check_state(account, *states)
         return account
 
     async def _check_archive(self, meter: str) -> None:
@@ -306,9 +305,7 @@ class Sales:
 
     async def _check_finished(self, account: Account) -> None:
         if await self._orders.unfinished_of(account.id) is not None:
-            raise Conflict(
-                f"account {account.id} has an unfinished order: finish or abandon it first"
-            )
+            raise Conflict(UNFINISHED)
 
 
 def _touch(account: Account) -> AccountChange:

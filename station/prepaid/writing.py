@@ -11,8 +11,8 @@ Rules:
 
 from dataclasses import dataclass, replace
 
-from station.errors import WrongCard
-from station.prepaid.accounts import touched, with_return
+from station.errors import Conflict, WrongCard
+from station.prepaid.accounts import check_state, touched, with_return
 from station.prepaid.cards.checks import (
     check_blank,
     check_entered,
@@ -117,11 +117,10 @@ def check_card(order: Order, account: Account, contents: CardContents) -> None:
 
 def sale_problem(account: Account, contents: CardContents) -> str | None:
     """Return why nothing may be sold on this card now, or None."""
-    if account.state != "open":
-        return f"account {account.id} is {account.state}"
     try:
+        check_state(account, "open")
         _check_sellable(account, contents)
-    except WrongCard as problem:
+    except (Conflict, WrongCard) as problem:
         return str(problem)
     return None
 

@@ -77,7 +77,7 @@ async def test_another_meter_carries_the_balance_over(
     order = await changed(town, counter, home, remaining_fen)
     assert (order.kind, order.count, order.amount_fen) == ("meter_change", 1, 0)
     assert order.carried_fen == order.card_amount_fen == 120_00
-    with pytest.raises(Conflict, match="is suspended"):
+    with pytest.raises(Conflict, match="waits for its new meter"):
         await counter.sales.sell(old, 1_00, request_id=new_id(), by=CLERK)
     assert await refused(counter, order, old_card) == "not_blank"
     await written(counter, order, home.new_card())

@@ -107,6 +107,8 @@ class Order:
     reversed_by: str | None = None
 
 
+UNFINISHED = "this account has an unfinished order: finish or abandon it first"
+
 assert {*PROGRESS} <= {each.name for each in fields(Order)}, "a field of PROGRESS is not an order's"
 
 
@@ -173,6 +175,8 @@ class Orders(Objects[Order]):
             standing = await self.of_request(order.request_id, order.fingerprint)
             if standing is not None:
                 return standing
+            if await self.unfinished_of(order.account) is not None:
+                raise Conflict(UNFINISHED) from None
             raise self._refusal(order, error) from None
         return order
 
@@ -266,11 +270,11 @@ class Orders(Objects[Order]):
             {"$set": moved or {"state": before["state"]}},
         )
         if not await self._collection.update(query, change_, session=session):
-            raise Conflict(f"order {change.before.id} has changed meanwhile; look at it again")
+            raise Conflict("this order has changed meanwhile: look at it again")
 
     async def _change(self, change: AccountChange, session: Any) -> None:
         if not await self._accounts.change(change.before, change.after, session=session):
-            raise Conflict(f"account {change.after.id} has changed meanwhile; look at it again")
+            raise Conflict("this account has changed meanwhile: look at it again")
 
     def _refusal(self, order: Order, error: Exception) -> Exception:
         """Return what a broken rule means in words."""
@@ -282,9 +286,7 @@ class Orders(Objects[Order]):
         if "approved_by" in broken:
             return Conflict("this approval was used for another order; ask for another")
         if "count" in broken:
-            return Conflict(f"account {order.account} has a purchase {order.count} already")
+            return Conflict(f"this account has a purchase {order.count} already")
         if "account" in broken:
-            return Conflict(
-                f"account {order.account} has an unfinished order: finish or abandon it first"
-            )
+            return Conflict(UNFINISHED)
         return error
