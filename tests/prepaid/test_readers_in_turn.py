@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sale_site import CLERKS, SECURITY, ZONE, Home, Town, opening_of
@@ -48,47 +49,48 @@ def blank(contents: CardContents) -> CardFiles | None:
 
 
 class Desk:
-    """A workplace with five reader models, each of which has a card or none."""
+    """A workplace of five reader models; those on serial ports are plugged in and out."""
 
-    def __init__(self, pcscd: VirtualPcscd, database: Database) -> None:
+    def __init__(self, pcscd: VirtualPcscd, database: Database, ports: Path) -> None:
         self.remembered = Remembered(database.reader_uses, "station-1")
         self.workplaces = Workplaces(SECURITY, self.remembered)
         self.place = self.workplaces.get(BOX)
         self.place.add(PcscReaders())
-        self.lines = {name: PtyReader(key) for name, key in SERIAL.items()}
-        self.place.add(
-            FixedReaders(
-                *(SerialReader(SERIAL[name], line.path) for name, line in self.lines.items())
-            )
-        )
         self._pcscd = pcscd
-
-    def insert(self, model: str, card: VirtualCard) -> None:
-        if model in PC_SC:
-            self._pcscd.insert(PC_SC[model], card)
-        else:
-            self.lines[model].insert(card)
+        self._ports = {name: ports / key for name, key in SERIAL.items()}
+        self._lines: dict[str, PtyReader] = {}
+        readers = [SerialReader(SERIAL[name], str(port)) for name, port in self._ports.items()]
+        self.place.add(FixedReaders(*readers))
 
     def port_of(self, model: str) -> str:
-        return self.lines[model].path if model in self.lines else "PC/SC 00 00"
+        return str(self._ports.get(model, "PC/SC 00 00"))
+
+    def insert(self, model: str, card: VirtualCard) -> None:
+        """Plug a reader in, if it is a serial one, and put a card into it."""
+        if model in PC_SC:
+            self._pcscd.insert(PC_SC[model], card)
+            return
+        line = self._lines[model] = PtyReader(SERIAL[model])
+        self._ports[model].symlink_to(line.path)
+        line.insert(card)
 
     def pull(self, model: str) -> None:
+        """Take the card out, and unplug a serial reader."""
         if model in PC_SC:
             self._pcscd.pull(PC_SC[model])
-        else:
-            self.lines[model].pull()
+            return
+        self._ports[model].unlink()
+        self._lines.pop(model).close()
 
     async def close(self) -> None:
         await self.workplaces.stop()
-        for name in PC_SC.values():
-            self._pcscd.pull(name)
-        for line in self.lines.values():
-            line.close()
+        for model in [*PC_SC, *self._lines]:
+            self.pull(model)
 
 
 @pytest.fixture
-async def desk(pcscd: VirtualPcscd, database: Database) -> AsyncIterator[Desk]:
-    made = Desk(pcscd, database)
+async def desk(pcscd: VirtualPcscd, database: Database, tmp_path: Path) -> AsyncIterator[Desk]:
+    made = Desk(pcscd, database, tmp_path)
     yield made
     await made.close()
 
@@ -148,15 +150,14 @@ async def test_three_hold_a_card_and_the_right_one_is_written(desk: Desk, right:
     last = await desk.remembered.last_used(BOX)
     assert last is not None
     assert last.model == right
-    for model in three:
-        desk.pull(model)
 
 
 async def test_what_is_attached_is_listed_with_its_card(desk: Desk) -> None:
     desk.insert("ACS ACR38U", new_card())
+    desk.insert("ACS ACR30S", new_card())
     states = {state.identity.name: state.state for state in await desk.place.readers()}
     assert states["ACS ACR38U 00 00"] == "card"
     assert states["ACS ACR39U ICC Reader 00 00"] == "no_card"
-    line = desk.lines["ACS ACR30S"]
-    assert states[f"ACS ACR30S on {line.path}"] == "ready"
+    assert states[f"ACS ACR30S on {desk.port_of('ACS ACR30S')}"] == "ready"
+    assert states[f"ACS ACR1281S on {desk.port_of('ACS ACR1281S')}"] == "failed"
     assert len(states) == 6 + 3
