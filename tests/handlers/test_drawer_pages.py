@@ -75,7 +75,15 @@ async def test_a_shift_from_float_to_report(clerk: Visitor, journal: Journal) ->
     closing = await clerk.post(f"/shifts/{shift['id']}/close", counted="320.00", note="short")
     assert closing.headers["Location"] == f"/shifts/{shift['id']}"
     report = words_of(await clerk.get(closing.headers["Location"]))
-    for wanted in ("Close report 000001", "0.98 missing", "320.98", "320.00", "120.98", "short"):
+    for wanted in (
+        "Close report 000001",
+        "Expected money",
+        "0.98 missing",
+        "320.98",
+        "320.00",
+        "120.98",
+        "short",
+    ):
         assert wanted in report, wanted
     _, told = await clerk.json("GET", f"/api/shifts/{shift['id']}")
     assert (told["number"], told["expected_fen"], told["difference_fen"]) == (1, 32_098, -98)
