@@ -8,6 +8,7 @@ wide ones. A form that is forgotten here is shown in English, which is no harm.
 from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
 from station.handlers.drawer_sentences import DRAWER_SENTENCES
 from station.handlers.reader_sentences import READER_SENTENCES
+from station.handlers.sale_sentences import SALE_SENTENCES
 from station.protocols.dlt645.errors import (
     ERROR_BITS_1997,
     ERROR_BITS_2007,
@@ -45,6 +46,7 @@ SENTENCES: tuple[str, ...] = (
     *CARD_SENTENCES,
     *DRAWER_SENTENCES,
     *READER_SENTENCES,
+    *SALE_SENTENCES,
     # The archive and the store.
     N_("there is no terminal or channel %(key)s"),
     N_("there is no terminal %(key)s"),
@@ -315,6 +317,10 @@ SENTENCES: tuple[str, ...] = (
     N_("the rates of the backup set have no switch time: they never hold"),
     N_("the ladder of the backup set has no switch time: it never holds"),
     N_("the backup set is the same as the main set"),
+    N_(
+        "accounts that bought nothing while the last version held have meters without its backup"
+        " set: put the main prices into the backup set too, with a switch time"
+    ),
     N_(
         "the main set differs from what open meters hold, and purchase cards bring only the backup"
         " set: put new prices into the backup set, with a switch time"

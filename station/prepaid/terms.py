@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from station.errors import InvalidValue
 from station.prepaid.cards.layout import BCD_FEN_MAX, NOBODY, NUMBER_DIGITS
+from station.prepaid.limits import REASON_SIZE_MAX, yuan
 
 RATIO_MAX = 999_999  # Three bytes BCD on the card.
 BALANCE_MAX_FEN = BCD_FEN_MAX  # 999,999.99 yuan: a meter shows no more (digest section 9).
-REASON_SIZE_MAX = 200  # Characters; a sentence or two.
 REQUEST_ID_SIZE_MAX = 64  # Characters; a UUID has 36.
 USER_TYPES = (1, 2, 3, 4)  # Single rate, several rates, ladder, rates and ladder (section 4).
 
@@ -84,7 +84,7 @@ class ClosingRequest:
 def check_number(field: str, number: str) -> None:
     """Refuse a meter or customer number that a card cannot hold."""
     if len(number) != NUMBER_DIGITS or not (number.isascii() and number.isdecimal()):
-        raise InvalidValue(field, f"expected {NUMBER_DIGITS} digits, got {number!r}")
+        raise InvalidValue(field, f"{number!r} is not {NUMBER_DIGITS} digits")
     if number == NOBODY:
         raise InvalidValue(field, "a number of zeros alone stands for a blank card")
 
@@ -92,7 +92,7 @@ def check_number(field: str, number: str) -> None:
 def check_amount(field: str, amount_fen: int, low: int = 0, high: int = BALANCE_MAX_FEN) -> None:
     """Refuse an amount outside its bounds."""
     if not low <= amount_fen <= high:
-        raise InvalidValue(field, f"expected {low} to {high} fen, got {amount_fen}")
+        raise InvalidValue(field, f"expected {yuan(low)} to {yuan(high)} yuan")
 
 
 def check_ratio(field: str, ratio: int) -> None:
@@ -105,11 +105,15 @@ def check_reason(reason: str) -> str:
     """Return a reason tidied; refuse one that says nothing or too much."""
     tidied = " ".join(reason.split())
     if not 1 <= len(tidied) <= REASON_SIZE_MAX:
-        raise InvalidValue("reason", f"expected a reason of 1 to {REASON_SIZE_MAX} characters")
+        raise InvalidValue("reason", _size_wanted(REASON_SIZE_MAX, tidied))
     return tidied
 
 
 def check_request_id(request_id: str) -> None:
     """Refuse the id of a request that is empty or too long."""
     if not 1 <= len(request_id) <= REQUEST_ID_SIZE_MAX:
-        raise InvalidValue("request_id", f"expected 1 to {REQUEST_ID_SIZE_MAX} characters")
+        raise InvalidValue("request_id", _size_wanted(REQUEST_ID_SIZE_MAX, request_id))
+
+
+def _size_wanted(limit: int, text: str) -> str:
+    return f"expected 1 to {limit} characters, got {len(text)}"
