@@ -12,23 +12,25 @@ from station.handlers.base import Handler, ListQuery
 from station.handlers.identity import Forbidden, requires
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
+from station.handlers.tariff_forms import (
+    ROWS_OF_SETS,
+    SampleBody,
+    SetName,
+    TariffBody,
+    check_gaps,
+    fields_of,
+)
 from station.handlers.tariff_views import (
     COLUMNS,
     PERIOD_NAMES,
     RATE_NAMES,
-    ROWS_OF_SETS,
     SET_NAMES,
     STATE_COLOURS,
     STATE_NAMES,
     DraftView,
     PreviewView,
-    SampleBody,
-    SetName,
-    TariffBody,
     TariffList,
     TariffView,
-    check_gaps,
-    fields_of,
     joined,
     limits_of,
     local_text,

@@ -86,17 +86,8 @@ def plan_warnings(
         if prices is not None and prices.thresholds and not prices.settlement_days:
             found.append(_no_day(name, prices))
     if version.backup is not None:
-        found += _backup_warnings(version, version.backup)
-    if before is not None:
-        begins = datetime.combine(version.effective_on, time())
-        if prices_at(before, begins) != version.main:
-            found.append(
-                Warned(
-                    "main_differs",
-                    "the main set differs from what open meters hold, and purchase cards bring"
-                    " only the backup set: put new prices into the backup set, with a switch time",
-                )
-            )
+        found += _never_holds(version, version.backup)
+    found += _first(version) if before is None else _beside(version, before)
     return tuple(found)
 
 
@@ -188,25 +179,54 @@ def _no_day(name: str, prices: PriceSet) -> Warned:
     )
 
 
-def _backup_warnings(version: TariffVersion, backup: PriceSet) -> list[Warned]:
+def _never_holds(version: TariffVersion, backup: PriceSet) -> list[Warned]:
     found = []
-    rates_differ = backup.rates != version.main.rates
-    ladder_differs = _ladder(backup) != _ladder(version.main)
-    if rates_differ and version.switch_at is None:
+    if backup.rates != version.main.rates and version.switch_at is None:
         found.append(
             Warned(
                 "rates_never", "the rates of the backup set have no switch time: they never hold"
             )
         )
-    if ladder_differs and version.ladder_switch_at is None:
+    if _ladder(backup) != _ladder(version.main) and version.ladder_switch_at is None:
         found.append(
             Warned(
                 "ladder_never", "the ladder of the backup set has no switch time: it never holds"
             )
         )
-    if not rates_differ and not ladder_differs:
-        found.append(Warned("backup_same", "the backup set is the same as the main set"))
     return found
+
+
+def _first(version: TariffVersion) -> list[Warned]:
+    """Return what to think of where no meter holds anything of this tariff yet."""
+    if version.backup is not None and _same(version.backup, version.main):
+        return [Warned("backup_same", "the backup set is the same as the main set")]
+    return []
+
+
+def _beside(version: TariffVersion, before: TariffVersion) -> list[Warned]:
+    """Return what to think of for the meters that hold what the version before brought."""
+    found = []
+    if not _same(prices_at(before, datetime.combine(version.effective_on, time())), version.main):
+        found.append(
+            Warned(
+                "main_differs",
+                "the main set differs from what open meters hold, and purchase cards bring only"
+                " the backup set: put new prices into the backup set, with a switch time",
+            )
+        )
+    if before.backup is not None and version.backup is None:
+        found.append(
+            Warned(
+                "late_meters",
+                "accounts that bought nothing while the last version held have meters without its"
+                " backup set: put the main prices into the backup set too, with a switch time",
+            )
+        )
+    return found
+
+
+def _same(one: PriceSet, other: PriceSet) -> bool:
+    return one.rates == other.rates and _ladder(one) == _ladder(other)
 
 
 def _ladder(prices: PriceSet) -> tuple[object, ...]:

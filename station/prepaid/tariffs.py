@@ -17,7 +17,6 @@ from station.prepaid.cards.layout import (
     ENERGY_DECIMALS,
     PRICE_DECIMALS,
     PriceFile,
-    Profile,
 )
 from station.store.objects.tariffs import PriceSet, TariffVersion
 from station.units import scaled, unscaled
@@ -212,17 +211,6 @@ def price_file(
         settlement_days=prices.settlement_days,
         ladder_switch_at=ladder_switch_at,
     )
-
-
-def user_type(prices: PriceSet, profile: Profile) -> int:
-    """Return the user type of the parameter file: 1 single rate, 2 multi rate (digest section 4).
-
-    The rule of 2013 also has 3 for a ladder, and 4 for rates with a ladder.
-    """
-    multi = len(set(prices.rates)) > 1
-    if profile is Profile.GW13 and prices.thresholds:
-        return 4 if multi else 3
-    return 2 if multi else 1
 
 
 def yuan(amount_fen: int) -> str:

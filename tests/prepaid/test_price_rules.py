@@ -165,8 +165,12 @@ def test_new_prices_in_the_main_set_do_not_reach_open_meters() -> None:
     """Card types 02 and 03 bring only the backup set (digest section 4)."""
     before = a_version(backup=a_set(rates=decimals("0.6")), switch_at=SWITCH)
     later = a_version(number=2, effective_on=SWITCH.date(), main=a_set(rates=decimals("0.6")))
-    assert codes(later, before) == set()
-    assert codes(replace(later, effective_on=BEGINS), before) == {"main_differs"}
+    assert codes(later, before) == {"late_meters"}
+    assert codes(replace(later, effective_on=BEGINS), before) == {"main_differs", "late_meters"}
+    # For the meters that were never reached, the new prices come once more as a backup set.
+    again = replace(later, backup=later.main, switch_at=SWITCH + timedelta(days=7))
+    assert codes(again, before) == set()
+    assert codes(replace(later, main=before.main), replace(before, backup=None)) == set()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from station.prepaid.tariffs import (
     price_file,
     prices_at,
     sale_warnings,
-    user_type,
 )
 from station.store.objects.tariffs import PriceSet, TariffVersion
 from station.units import utc_now
@@ -256,12 +255,6 @@ def test_what_lies_on_a_card_reads_as_it_was_meant(prices: PriceSet) -> None:
     assert [int(raw[132 + 4 * n : 136 + 4 * n].hex()) for n in range(len(prices.thresholds))] == [
         each * 100 for each in period_thresholds(prices)
     ]
-
-
-def test_user_types() -> None:
-    both = replace(TOU, thresholds=LADDER.thresholds, step_prices=LADDER.step_prices)
-    assert [user_type(each, Profile.GW13) for each in (FLAT, TOU, LADDER, both)] == [1, 2, 3, 4]
-    assert [user_type(each, Profile.GW09) for each in (FLAT, TOU)] == [1, 2]
 
 
 def test_rates_and_ladder_go_over_each_at_its_own_time() -> None:
