@@ -14,13 +14,13 @@ from typing import Literal, NamedTuple, TypeVar
 from station.errors import CardError, CardFailed, WrongCard
 from station.prepaid.cards import apdu
 from station.prepaid.cards.apdu import Response
+from station.prepaid.cards.fields import START
 from station.prepaid.cards.layout import (
     BLANK_RETURN,
     LAYOUTS,
     NOBODY,
     PARAMETERS_SIZE,
     RETURN_SIZE,
-    START,
     WALLET_SIZE,
     CardFormatError,
     Parameters,
