@@ -11,6 +11,7 @@ def N_(message: str) -> str:  # noqa: N802  The name by which the message extrac
 
 READER_SENTENCES: tuple[str, ...] = (
     N_("the card reader service (pcscd) does not run on this computer: start it"),
+    N_("the card reader service (pcscd) does not let Station in: allow its user in polkit"),
     N_("no card reader is attached to %(workplace)s: connect one"),
     N_("there are no card keys: set prepaid.keys"),
     # What a reader says about its card.

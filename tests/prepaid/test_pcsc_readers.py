@@ -118,6 +118,13 @@ def test_without_the_service_and_after_its_restart(pcscd: VirtualPcscd, slot: Vi
     pcscd.pull(reader.identity.name)
 
 
+def test_a_service_that_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    denied = (scard.SCARD_W_SECURITY_VIOLATION, 0)
+    monkeypatch.setattr(scard, "SCardEstablishContext", lambda _: denied)
+    with pytest.raises(NoReader, match="polkit"):
+        PcscReaders().find()
+
+
 async def test_the_loop_never_waits_for_a_reader(pcscd: VirtualPcscd, slot: VirtualSlot) -> None:
     pcscd.insert(NAME, new_card())
     slot.before_apdu = lambda *_: time.sleep(0.05)

@@ -44,15 +44,18 @@ CARD_GONE = {
     scard.SCARD_E_COMM_DATA_LOST,
 }
 
+DENIED = {scard.SCARD_W_SECURITY_VIOLATION, scard.SCARD_E_NO_ACCESS}
+
+DENIED_TEXT = "the card reader service (pcscd) does not let Station in: allow its user in polkit"
 SERVICE_TEXT = "the card reader service (pcscd) does not run on this computer: start it"
 
 
 @contextlib.contextmanager
 def a_context() -> Iterator[Any]:
-    """Talk to the service. Raises NoReader when it does not run."""
+    """Talk to the service. Raises NoReader when it does not run or lets nobody in."""
     result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
     if result != scard.SCARD_S_SUCCESS:
-        raise NoReader(SERVICE_TEXT, code="no_service")
+        raise NoReader(DENIED_TEXT if result in DENIED else SERVICE_TEXT, code="no_service")
     try:
         yield context
     finally:
@@ -201,6 +204,8 @@ def problem_of(result: int, name: str) -> CardError:
     """Return what a code of the service means to a clerk."""
     if result in NO_SERVICE:
         return NoReader(SERVICE_TEXT, code="no_service")
+    if result in DENIED:
+        return NoReader(DENIED_TEXT, code="no_service")
     if result in NO_READER:
         return NoReader(f"{name} is not attached any more")
     if result in NO_CARD:
