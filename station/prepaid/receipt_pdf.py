@@ -194,6 +194,8 @@ class _Sheet:
         """Return the receipt on a page for the file."""
         width, height = A4
         pen, left, right = self._pen(width, height), 22 * mm, width - 22 * mm
+        if self._is_copy:  # A till printer has no grey to print this in.
+            pen.watermark(words.COPY.en)
         top = height - 22 * mm
         side = 26 * mm
         pen.text(left, top - 12, self._receipt.site, 13, color=GREY)
@@ -240,7 +242,7 @@ class _Sheet:
                 pen.text(middle, y, self._say(mark), 11, bold=True, align="centre")
         y -= 9
         pen.rule(left, y, width, black)
-        y = self._rows(pen, self._facts(), left, y - 14, width, 25 * mm, 9, 13)
+        y = self._rows(pen, self._facts(), left, y - 14, width, 27 * mm, 9, 13)
         pen.rule(left, y + 4, width, black)
         y -= 17
         pen.text(left, y, self._paid, 10, bold=True)
@@ -342,10 +344,7 @@ class _Sheet:
         return self._made.ordinal > 1
 
     def _pen(self, width: float, height: float) -> _Pen:
-        pen = _Pen(width, height, f"{self._title} {self._number}", self._chinese)
-        if self._is_copy:
-            pen.watermark(words.COPY.en)
-        return pen
+        return _Pen(width, height, f"{self._title} {self._number}", self._chinese)
 
     def _say(self, text: Text) -> str:
         return text.zh if self._language == "zh" else text.en
