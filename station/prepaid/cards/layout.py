@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
 
+from station.prepaid.cards.fields import CENTURY as CENTURY
 from station.prepaid.cards.fields import (
     HEAD_SIZE,
-    NUMBER_DIGITS,
     START,
     UNUSED_DAY,
     Maker,
@@ -23,6 +23,7 @@ from station.prepaid.cards.fields import (
     unframed,
     wrong,
 )
+from station.prepaid.cards.fields import NUMBER_DIGITS as NUMBER_DIGITS
 from station.prepaid.cards.fields import CardFormatError as CardFormatError
 
 USER_CARD, RETURN_WRITE = 0x01, 0x11  # CMD
