@@ -10,9 +10,9 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from station.errors import InvalidValue
+from station.prepaid.cards.fields import CENTURY
 from station.prepaid.cards.layout import (
     BCD_FEN_MAX,
-    CENTURY,
     ENERGY_DECIMALS,
     LAYOUTS,
     PRICE_DECIMALS,
