@@ -22,10 +22,10 @@ from station.handlers.money import AMOUNT_MAX_FEN, Money, Yuan, whole_fen
 from station.handlers.order_views import ORDER_WORDS, OrderView
 from station.handlers.people import Permission
 from station.handlers.sentences import N_
+from station.prepaid.limits import REASON_SIZE_MAX
 from station.prepaid.tariffs import Limits, Preview, amount_for, preview, prices_at
 from station.prepaid.terms import (
     RATIO_MAX,
-    REASON_SIZE_MAX,
     OpeningRequest,
     ReplacementRequest,
 )
@@ -253,7 +253,7 @@ class AccountsHandler(AccountHandler):
         except (InvalidValue, Conflict, NotFound) as error:
             await self.refuse_again("account_form.html", error, self.typed(), **await self.offers())
             return
-        await self.finish_order(order, self.language.say("The account is reserved."), status=201)
+        await self.finish_order(order, status=201)
 
     async def offers(self) -> dict[str, Any]:
         """Return what the form of an opening offers."""
@@ -349,7 +349,7 @@ class PurchasesHandler(AccountHandler):
         except (InvalidValue, Conflict, NotFound) as error:
             await self._refuse(account, error)
             return
-        await self.finish_order(order, self.language.say("The sale is reserved."), status=201)
+        await self.finish_order(order, status=201)
 
     async def _refuse(self, account: Account, error: StationError) -> None:
         if self.wants_json:
@@ -389,7 +389,7 @@ class ReplacementsHandler(AccountHandler):
                 "replacement_form.html", error, self.typed(), view=view, **ACCOUNT_WORDS
             )
             return
-        await self.finish_order(order, self.language.say("The new card is reserved."), status=201)
+        await self.finish_order(order, status=201)
 
 
 async def opening_offers(handler: AccountHandler) -> dict[str, Any]:

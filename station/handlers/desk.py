@@ -9,9 +9,10 @@ from station.errors import Conflict
 from station.handlers.base import Handler
 from station.handlers.money import Sparse
 from station.handlers.order_views import OrderView, order_views
+from station.prepaid.limits import REASON_SIZE_MAX
 from station.prepaid.readers.workplace import BOX
 from station.prepaid.sales import Sales
-from station.prepaid.terms import REASON_SIZE_MAX, REQUEST_ID_SIZE_MAX
+from station.prepaid.terms import REQUEST_ID_SIZE_MAX
 from station.store.objects.orders import Order
 
 REQUEST_ID_SIZE = 16  # Bytes of randomness: no two forms share one.
@@ -104,7 +105,9 @@ class DeskHandler(Handler):
         own_first = sorted(orders, key=lambda order: order.by != self.clerk)
         return await self.order_views(own_first)
 
-    async def finish_order(self, order: Order, notice: str, *, status: int = 200) -> None:
+    async def finish_order(
+        self, order: Order, notice: str | None = None, status: int = 200
+    ) -> None:
         """Answer with an order: its JSON, or its page, which begins to write what is reserved."""
         [view] = await self.order_views([order])
         begin = "#write" if order.state == "reserved" else ""
@@ -112,4 +115,9 @@ class DeskHandler(Handler):
 
     async def desk_context(self) -> dict[str, Any]:
         """Return what the pages of the counter show of the desk."""
-        return {"desk": self.desk, "desks": self.desks, "is_selling": self.is_selling}
+        return {
+            "desk": self.desk,
+            "desks": self.desks,
+            "is_selling": self.is_selling,
+            "shift": await self.parts.database.shifts.open_of(self.clerk),
+        }

@@ -16,7 +16,7 @@ from station.handlers.order_views import (
     OrderView,
 )
 from station.handlers.people import Permission
-from station.prepaid.terms import REASON_SIZE_MAX
+from station.prepaid.limits import REASON_SIZE_MAX
 from station.store.objects.orders import Order, OrderKind, OrderState
 from station.units import day_start
 
@@ -147,7 +147,10 @@ class ReversalHandler(OrderHandler):
         self.finish_page(
             "reversal_form.html",
             view=await self.view_of(order),
-            typed={"reason": "", "approved_by": ""},
+            typed={
+                name: self.get_query_argument(name, "")  # Whoever approves comes back with them.
+                for name in ("reason", "approved_by")
+            },
             request_id=self.new_request_id(),
             **ORDER_WORDS,
         )
@@ -178,4 +181,4 @@ class ReversalHandler(OrderHandler):
                 **ORDER_WORDS,
             )
             return
-        await self.finish_order(order, self.language.say("The reversal is reserved."), status=201)
+        await self.finish_order(order, status=201)

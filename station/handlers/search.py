@@ -1,4 +1,4 @@
-"""The one search box: addresses and names of terminals, channels and meters."""
+"""The one search box: terminals, channels and meters, customers and their accounts."""
 
 from typing import Literal
 
@@ -7,8 +7,11 @@ from pydantic import BaseModel, Field
 from station.handlers.base import Handler
 from station.handlers.identity import requires
 from station.handlers.people import Permission
+from station.store.objects.accounts import Account
 
 FOUND_MAX = 8  # Of each kind; whoever wants more opens the list.
+
+Kind = Literal["terminal", "channel", "meter", "customer", "account"]
 
 
 class SearchQuery(BaseModel):
@@ -18,7 +21,7 @@ class SearchQuery(BaseModel):
 class Hit(BaseModel):
     """Something that was found, and its page."""
 
-    kind: Literal["terminal", "channel", "meter"]
+    kind: Kind
     key: str
     name: str
     page: str
@@ -52,9 +55,26 @@ class SearchHandler(Handler):
             *(_hit("terminal", each.address, each.name) for each in terminals),
             *(_hit("channel", each.name, each.url) for each in channels),
             *(_hit("meter", each.address, each.name) for each in meters),
+            *await self._customers_and_cards(text),
         ]
-        return hits, meter_count + terminal_count + channel_count
+        return hits, max(len(hits), meter_count + terminal_count + channel_count)
+
+    async def _customers_and_cards(self, text: str) -> list[Hit]:
+        """Find customers by number, name or phone, and the accounts of cards."""
+        database = self.parts.database
+        customers, _ = await database.customers.list(text, limit=FOUND_MAX)
+        accounts, _ = await database.accounts.list(text, limit=FOUND_MAX)
+        cards = [each for each in accounts if text.upper() in each.card_serial]
+        return [
+            *(_hit("customer", each.number, each.name) for each in customers),
+            *(_card_hit(each) for each in cards),
+        ]
 
 
-def _hit(kind: Literal["terminal", "channel", "meter"], key: str, name: str) -> Hit:
+def _card_hit(account: Account) -> Hit:
+    page = f"/accounts/{account.id}"
+    return Hit(kind="account", key=account.card_serial, name=account.meter, page=page)
+
+
+def _hit(kind: Kind, key: str, name: str) -> Hit:
     return Hit(kind=kind, key=key, name=name, page=f"/{kind}s/{key}")
