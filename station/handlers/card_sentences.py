@@ -45,6 +45,7 @@ CARD_SENTENCES: tuple[str, ...] = (
     N_("this card follows rule %(found)s and the meter %(rule)s: take a card of rule %(other)s"),
     N_("this chip was never issued as a user card: take a card from the stock of blank cards"),
     N_("this is not a card of this utility (%(problem)s): take another card"),
+    N_("a file of this card is spoilt (%(problem)s): take another card, or sell a replacement"),
     N_("this card cannot be written: %(problem)s"),
     N_("it was never issued"),
     N_("the card lacks a file of a user card"),

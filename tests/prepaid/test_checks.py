@@ -26,6 +26,7 @@ IN_USE = CardContents(
 )
 BLANK = CardContents("3100000000000002", "blank", Profile.GW13, None, Wallet(0, 0))
 NOT_INSERTED = replace(IN_USE, returned=None, return_is_blank=True)
+NOT_OURS = replace(BLANK, state="foreign", problem="no key", is_proved=False)
 SPOILT = replace(IN_USE, returned=None, problem="return file, checksum: expected 00, got 01")
 
 
@@ -64,10 +65,11 @@ def test_the_right_card_is_taken(check, contents):
 REFUSALS = (
     (checks.check_blank, IN_USE, "not_blank", f"belongs to meter {METER}: take a blank card"),
     (checks.check_blank, replace(BLANK, state="unissued"), "unissued", "never issued"),
-    (checks.check_blank, replace(BLANK, state="foreign", problem="no key"), "foreign", "no key"),
+    (checks.check_blank, NOT_OURS, "foreign", "no key"),
     (own, BLANK, "blank", "take the customer's card, or sell a replacement"),
     (own, replace(BLANK, state="unissued"), "unissued", "stock of blank cards"),
-    (own, replace(IN_USE, state="foreign", problem="no key"), "foreign", "take another card"),
+    (own, NOT_OURS, "foreign", "take another card"),
+    (own, replace(NOT_OURS, is_proved=True), "format", "spoilt (no key): take another card, or"),
     (
         own,
         replace(IN_USE, parameters=Parameters(OTHER, CUSTOMER, 2, 1, 0)),

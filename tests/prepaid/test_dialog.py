@@ -138,6 +138,9 @@ def test_a_card_with_a_spoilt_file_is_foreign():
     contents = read(card)
     assert contents.state == "foreign"
     assert contents.problem.startswith("parameters, frame")
+    assert contents.is_proved
+    write(card, PURCHASE)  # As an order does that was cut off on this very card.
+    assert read(card).parameters == PURCHASE.parameters
 
 
 def test_a_spoilt_return_file_is_neither_blank_nor_believed():

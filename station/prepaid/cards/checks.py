@@ -107,6 +107,12 @@ def _check_known(contents: CardContents) -> None:
             "this chip was never issued as a user card: take a card from the stock of blank cards",
             code="unissued",
         )
+    if contents.state == "foreign" and contents.is_proved:
+        raise WrongCard(
+            f"a file of this card is spoilt ({contents.problem}): take another card, or sell a"
+            " replacement",
+            code="format",
+        )
     if contents.state == "foreign":
         raise WrongCard(
             f"this is not a card of this utility ({contents.problem}): take another card",

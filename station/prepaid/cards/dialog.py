@@ -61,7 +61,11 @@ Dialogue = Generator[Step, Response, T]
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
-    """What a card holds. `problem` says in words why a card is foreign or a file unreadable."""
+    """What a card holds. `problem` says in words why a card is foreign or a file unreadable.
+
+    A foreign card that has proved itself is one of ours with a spoilt file, as a write that was
+    cut may leave it: it is written again when `decide` says so.
+    """
 
     serial: str  # 16 hexadecimal digits; empty on a chip that has none
     state: State
@@ -71,6 +75,7 @@ class CardContents:
     returned: ReturnFile | None = None  # None when blank, and when unreadable
     return_is_blank: bool = True
     problem: str = ""
+    is_proved: bool = True  # It knows the key of this utility.
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +126,21 @@ def read_card(security: CardSecurity) -> Dialogue[CardContents]:
     """Read what a card holds; a card that cannot prove that it is ours is "foreign"."""
     serial = yield from _serial()
     if serial is None or not (yield from _is_ok(SELECT, apdu.SELECT_APPLICATION)):
-        return CardContents("" if serial is None else serial.hex().upper(), "unissued")
+        digits = "" if serial is None else serial.hex().upper()
+        return CardContents(digits, "unissued", is_proved=False)
     digits = serial.hex().upper()
     raw = yield from _read(READ_PARAMETERS, apdu.PARAMETERS, PARAMETERS_SIZE)
     if raw is None:
-        return CardContents(digits, "unissued")
+        return CardContents(digits, "unissued", is_proved=False)
     raw_wallet = yield from _read(READ_WALLET, apdu.WALLET, WALLET_SIZE)
     raw_return = yield from _read(READ_RETURN, apdu.RETURN, RETURN_SIZE)
     profile = yield from _profile()
     if raw_wallet is None or raw_return is None or profile is None:
-        return CardContents(digits, "foreign", problem="the card lacks a file of a user card")
+        problem = "the card lacks a file of a user card"
+        return CardContents(digits, "foreign", problem=problem, is_proved=False)
     if not (yield from _card_proves_itself(security, serial)):
         problem = "the card does not know the key of this utility"
-        return CardContents(digits, "foreign", profile=profile, problem=problem)
+        return CardContents(digits, "foreign", profile, problem=problem, is_proved=False)
     return _contents(digits, profile, raw, raw_wallet, raw_return)
 
 
@@ -227,7 +234,7 @@ def _state(files: CardFiles) -> State:
 
 def _check_ours(contents: CardContents) -> None:
     """Refuse a card that has not proved itself, whatever was decided about it."""
-    if contents.state in ("unissued", "foreign"):
+    if not contents.is_proved:
         problem = contents.problem or "it was never issued"
         raise WrongCard(f"this card cannot be written: {problem}", code=contents.state)
 
