@@ -61,16 +61,22 @@ class Limits:
         await self._limits.set(limits)
 
     async def check(
-        self, by: str, kind: str, amount_fen: int, approved_by: str | None, taken_fen: int
+        self,
+        by: str,
+        kind: str,
+        amount_fen: int,
+        approved_by: str | None,
+        taken_fen: int,
+        subject: str = "",
     ) -> None:
         """Check an order before it is inserted; `taken_fen` is what the shift has taken so far.
 
-        Raises LimitReached, or NeedsApproval when there is none that holds.
+        Where a subject is named, the order or account, the approval has to be for it. Raises LimitReached, or NeedsApproval when there is none that holds.
         """
         allowed = await self.of(by)
         if needs_approval(kind, amount_fen, allowed):
-            await self._check_approval(by, kind, abs(amount_fen), approved_by)
-        if amount_fen <= 0:
+            await self._check_approval(by, kind, abs(amount_fen), approved_by, subject)
+        if amount_fen <= 0 or kind in CORRECTING:
             return
         if amount_fen > allowed.sale_max_fen:
             raise LimitReached(
@@ -103,12 +109,12 @@ class Limits:
         return approval
 
     async def _check_approval(
-        self, by: str, kind: str, amount_fen: int, approval_id: str | None
+        self, by: str, kind: str, amount_fen: int, approval_id: str | None, subject: str
     ) -> None:
         if approval_id is None:
             raise NeedsApproval(f"{yuan(amount_fen)} needs a second person's approval")
         approval = await self._approvals.find(approval_id)
-        problem = unfit(approval, by, kind, amount_fen, utc_now())
+        problem = unfit(approval, by, kind, amount_fen, utc_now(), subject)
         if problem is not None:
             raise NeedsApproval(problem)
         if approval_id in await self._approvals.used([approval_id]):
@@ -122,12 +128,18 @@ def needs_approval(kind: str, amount_fen: int, allowed: Allowed) -> bool:
 
 
 def unfit(
-    approval: Approval | None, by: str, kind: str, amount_fen: int, now: datetime
+    approval: Approval | None,
+    by: str,
+    kind: str,
+    amount_fen: int,
+    now: datetime,
+    subject: str = "",
 ) -> str | None:
     """Return why an approval does not hold for an act, or None when it does."""
     if approval is None:
         return "there is no such approval; ask for one"
-    if (approval.by, approval.kind) != (by, kind):
+    is_about_it = not subject or approval.subject == subject
+    if (approval.by, approval.kind) != (by, kind) or not is_about_it:
         return "this approval is for something else; ask for another"
     if amount_fen > approval.amount_fen:
         return f"the approval holds up to {yuan(approval.amount_fen)}; ask for another"

@@ -81,14 +81,17 @@ class Drawer:
             raise NeedsShift(f"{by} has no open shift; open one first")
         return shift.id
 
-    async def check(self, by: str, kind: str, amount_fen: int, approved_by: str | None) -> None:
+    async def check(
+        self, by: str, kind: str, amount_fen: int, approved_by: str | None, subject: str = ""
+    ) -> None:
         """Check that a clerk may do this now; `amount_fen` is negative for money given back.
 
-        `approved_by` is the id of an approval. Raises NeedsShift, LimitReached, NeedsApproval.
+        `approved_by` is the id of an approval, which has to be for the subject (the order that is
+        undone, or the account) where one is named. Raises NeedsShift, LimitReached, NeedsApproval.
         """
         shift_id = await self.shift_of(by)
         taken_fen = await self._shifts.taken_fen(shift_id) if amount_fen > 0 else 0
-        await self._limits.check(by, kind, amount_fen, approved_by, taken_fen)
+        await self._limits.check(by, kind, amount_fen, approved_by, taken_fen, subject)
 
 
 def closed_shift(

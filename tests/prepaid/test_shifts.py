@@ -171,6 +171,7 @@ async def test_limits_of_a_sale_and_of_a_shift(
         await drawer.check("clerk", "purchase", 100, None)
     shift = await shifts.open("clerk", 0)
     await drawer.check("clerk", "purchase", 50_000, None)
+    await drawer.check("clerk", "correction", 1_000, None)
     with pytest.raises(LimitReached, match=r"500\.01 is more than clerk may sell at once \(500"):
         await drawer.check("clerk", "purchase", 50_001, None)
     await journal.put(shift.id, 60_000)
@@ -202,6 +203,9 @@ async def test_a_second_person_above_the_limit(
         "clerk", kind, amount_fen, approved_by="supervisor", subject="order", reason="wrong meter"
     )
     await drawer.check("clerk", kind, amount_fen, approval.id)
+    await drawer.check("clerk", kind, amount_fen, approval.id, "order")
+    with pytest.raises(NeedsApproval, match="is for something else"):
+        await drawer.check("clerk", kind, amount_fen, approval.id, "another order")
     with pytest.raises(NeedsApproval, match=r"holds up to 20\.01"):
         await drawer.check("clerk", kind, amount_fen * 2, approval.id)
     await journal.put(None, amount_fen, kind=kind, approved_by=approval.id)
