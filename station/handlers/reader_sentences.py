@@ -14,6 +14,7 @@ READER_SENTENCES: tuple[str, ...] = (
     N_("the card reader service (pcscd) does not let Station in: allow its user in polkit"),
     N_("no card reader is attached to %(workplace)s: connect one"),
     N_("there are no card keys: set prepaid.keys"),
+    N_("it is at work right now"),
     # What a reader says about its card.
     N_("%(reader)s: no card lies in it, or its chip is on the wrong side"),
     N_("%(reader)s: no card lies in it"),

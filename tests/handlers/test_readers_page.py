@@ -1,11 +1,16 @@
 """The page of card readers: who is there, what lies in it, who wrote last, what keeps one away."""
 
+import re
 from collections.abc import Sequence
 
+from smartcard import scard
 from web_helpers import Office, text_of
 
 from station.errors import NoReader
+from station.handlers.language import load_languages
+from station.handlers.reader_sentences import READER_SENTENCES
 from station.prepaid.readers.base import CardReader, Condition, FixedReaders, ReaderIdentity
+from station.prepaid.readers.pcsc import problem_of
 from station.units import utc_now
 
 DESK = ReaderIdentity("ACS ACR38U", "ACS ACR38U 00 00", port="PC/SC 00 00")
@@ -79,3 +84,20 @@ async def test_without_a_reader_the_page_says_what_to_do(office: Office) -> None
         200,
         {"items": [], "total": 0, "troubles": []},
     )
+
+
+def test_what_readers_say_is_said_in_chinese() -> None:
+    chinese = load_languages()["zh"]
+    for form in READER_SENTENCES:
+        values = {name: f"X{name}" for name in re.findall(r"%\((\w+)\)s", form)}
+        said = chinese.sentence(form % values)
+        assert said == chinese.say(form, **values), "no wider form takes it"
+        assert said != form % values
+    for problem in (
+        problem_of(scard.SCARD_E_NO_SMARTCARD, "ACS ACR38U 00 00"),
+        problem_of(scard.SCARD_E_UNKNOWN_READER, "ACS ACR38U 00 00"),
+        problem_of(scard.SCARD_E_SHARING_VIOLATION, "ACS ACR38U 00 00"),
+        problem_of(scard.SCARD_E_NO_SERVICE, "ACS ACR38U 00 00"),
+        problem_of(scard.SCARD_W_SECURITY_VIOLATION, "ACS ACR38U 00 00"),
+    ):
+        assert chinese.sentence(str(problem)) != str(problem)

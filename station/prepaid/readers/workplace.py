@@ -214,7 +214,9 @@ class Workplace:
 
     async def _sense(self, reader: CardReader) -> ReaderState:
         worker = self._worker(reader)
-        if not isinstance(reader, SensingReader) or worker.is_busy:
+        if worker.is_busy:
+            return ReaderState(reader.identity, "ready", "it is at work right now")
+        if not isinstance(reader, SensingReader):
             return ReaderState(reader.identity, "ready")
         try:
             condition = await worker.run(lambda _: reader.sense(), SENSE_TIMEOUT_S)
