@@ -71,7 +71,8 @@ class Limits:
     ) -> None:
         """Check an order before it is inserted; `taken_fen` is what the shift has taken so far.
 
-        Where a subject is named, the order or account, the approval has to be for it. Raises LimitReached, or NeedsApproval when there is none that holds.
+        Where a subject is named, the order or account, the approval has to be for it. Raises
+        LimitReached, or NeedsApproval when there is none that holds.
         """
         allowed = await self.of(by)
         if needs_approval(kind, amount_fen, allowed):
