@@ -16,6 +16,7 @@ READER_SENTENCES: tuple[str, ...] = (
     N_("there are no card keys: set prepaid.keys"),
     N_("it is at work right now"),
     # What a reader says about its card.
+    N_("no card lies in any of the %(number)s readers: put it in"),
     N_("%(reader)s: no card lies in it, or its chip is on the wrong side"),
     N_("%(reader)s: no card lies in it"),
     N_("%(reader)s: the card does not answer: is the chip on the right side?"),

@@ -326,4 +326,8 @@ def _unclear(problem: CardError) -> CardFailed:
 
 def _most_telling(problems: Sequence[CardError]) -> CardError:
     """Return the problem that tells the clerk most."""
-    return min(problems, key=lambda problem: TELLING.index(type(problem)))
+    empty = [problem for problem in problems if isinstance(problem, NoCard)]
+    found = min(problems, key=lambda problem: TELLING.index(type(problem)))
+    if len(empty) > 1 and found is empty[0]:
+        return NoCard(f"no card lies in any of the {len(empty)} readers: put it in")
+    return found
