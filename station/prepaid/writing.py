@@ -207,7 +207,21 @@ def _check_reversal(order: Order, account: Account, contents: CardContents) -> N
     if _is_begun_blank(order, contents):
         return
     _check_accounts_card(account, contents)
-    check_not_entered(contents, account.purchase_count)
+    if not _was_refused(account, contents):
+        check_not_entered(contents, account.purchase_count)
+
+
+def _was_refused(account: Account, contents: CardContents) -> bool:
+    """Whether the meter wrote that it misses more than this purchase: it refused it as no next one.
+
+    So a replacement with a new amount, sold although the purchase before had not entered, can be
+    taken back, and that purchase then enters (the rows d >= 2 of the digest's section 9).
+    """
+    returned, wallet = contents.returned, contents.wallet
+    if returned is None or wallet is None or wallet.count != account.purchase_count:
+        return False
+    is_own = (returned.meter, returned.customer) == (account.meter, account.customer)
+    return is_own and returned.count < account.purchase_count - 1
 
 
 def _check_closing(order: Order, account: Account, contents: CardContents) -> None:

@@ -266,3 +266,22 @@ async def replaced_and_cut(counter: Counter, home: Home) -> Order:
         await counter.sales.write(order.id, DESK, by=CLERK)
     counter.readers[0].calm()
     return order
+
+
+async def test_a_replacement_sold_on_a_wrong_count_is_taken_back(
+    town: Town, counter: Counter
+) -> None:
+    """Somebody misread the meter: it refuses the new purchase, and the one before enters then."""
+    home = await opened(town, counter)
+    await sell_home(counter, home, 50_00)
+    order = await replaced(counter, home, 30_00, meter_count=2)
+    assert (order.count, home.carry().code) == (3, 17)
+    counter.insert(home.card)
+    look = await counter.sales.look(DESK)
+    assert look.problem is not None
+    assert "the meter knows 1 purchases and the account 3" in look.problem
+    await written(counter, await reverse(counter, order), home.card)
+    assert home.carry().credited_fen == 50_00
+    assert home.meter.balance_fen == await paid_fen(town, home) == 150_00
+    await sell_home(counter, home, 20_00)
+    assert home.carry().credited_fen == 20_00
