@@ -22,6 +22,7 @@ from cuts import cuts_of
 from sale_site import ZONE, Town
 from trials import OPERATIONS, Ending, Operation, Trial, failures_of
 
+IN_MEMORY = Path("/dev/shm")  # No time is measured here, and a disk would take most of it.
 SHOWN_MAX = 5  # Differences of one operation.
 
 
@@ -30,7 +31,7 @@ def main() -> int:
     parser.add_argument("--operation", help="only this one")
     options = parser.parse_args()
     chosen = [each for each in OPERATIONS if options.operation in (None, each.name)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         result = asyncio.run(measure(Path(folder), chosen))
     print(json.dumps(result))
     return int(result["differences"] > 0)
