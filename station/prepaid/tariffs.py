@@ -23,7 +23,7 @@ from station.units import scaled, unscaled
 
 MONTHS = 12
 PARTS: int = 10 ** (PRICE_DECIMALS + ENERGY_DECIMALS - 2)  # Of a fen, in the price of 0.01 kWh.
-ENERGY_MAX = Decimal(10**8)  # kWh; far more than the largest balance of a meter buys.
+ENERGY_MAX = Decimal(10**11)  # kWh; the largest balance buys a tenth at the lowest price.
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,15 @@ def test_what_buys_no_further_hundredth_is_left() -> None:
     assert preview(PriceSet(decimals("12")), 11).remainder_fen == 11
 
 
+def test_the_largest_amount_at_the_lowest_price() -> None:
+    lowest = PriceSet(decimals("0.0001"))
+    energy = preview(lowest, 99_999_999).energy
+    assert energy == Decimal("9999999900.00")
+    assert amount_for(lowest, energy) == 99_999_999
+    with pytest.raises(InvalidValue):
+        amount_for(lowest, Decimal("1e11"))
+
+
 def test_each_step_at_its_own_price() -> None:
     found = preview(LADDER, 29_000)  # 200 x 0.50, 200 x 0.55, 100 x 0.80
     assert [(line.step, line.energy, line.amount_fen) for line in found.steps] == [
