@@ -15,7 +15,7 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[1]
 DOCUMENTS = REPOSITORY / "docs"
 LANGUAGES = ("en", "zh")
-NAMES = ("first-steps", "technician", "administrator", "integrator")
+NAMES = ("first-steps", "clerk", "technician", "administrator", "integrator")
 
 _FENCED = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
