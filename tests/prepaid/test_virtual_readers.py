@@ -16,6 +16,7 @@ from station.simulator.prepaid_meter import VirtualMeter
 
 SELECT = bytes.fromhex("00A4000002DF01")
 READ_PARAMETERS = bytes.fromhex("00B081002D")
+PULL_TIMEOUT_S = 5.0
 NAME = "Generic CCID Reader 00 01"
 
 
@@ -85,7 +86,7 @@ def test_a_card_may_be_pulled_in_the_middle_of_an_apdu(pcscd: VirtualPcscd, when
             ask(connection, READ_PARAMETERS)
     finally:
         slot.calm()
-    assert pulled.is_set()
+    assert pulled.wait(PULL_TIMEOUT_S)
     connection.disconnect()
     pcscd.pull(NAME)
     pcscd.insert(NAME, card)
