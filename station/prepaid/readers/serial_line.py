@@ -2,7 +2,7 @@
 
 import contextlib
 import errno
-import termios
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +10,13 @@ from dataclasses import dataclass
 import serial
 
 from station.errors import NoReader, ReaderFailed
+
+# What pyserial 3.5 raises when a port vanishes; the TypeError comes during a read.
+UNPLUGGED: tuple[type[Exception], ...] = (OSError, TypeError)
+if sys.platform != "win32":  # A clerk's computer, which lends its readers, may have no termios.
+    import termios
+
+    UNPLUGGED = (*UNPLUGGED, termios.error)
 
 READ_TIMEOUT_S = 1.0  # One answer of the reader itself; at 9600 baud 300 bytes take 0.3 s.
 WRITE_TIMEOUT_S = 1.0
@@ -75,8 +82,7 @@ class Line:
     def _plugged_in(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, termios.error, TypeError) as error:
-            # A port that vanishes during a read gives a TypeError in pyserial 3.5.
+        except UNPLUGGED as error:
             raise ReaderFailed(f"the reader on {self.port} was unplugged ({error})") from None
 
 
