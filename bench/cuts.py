@@ -7,6 +7,7 @@ Limit: no difference between the journal, the cards and the meters.
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--operation", help="only this one")
     options = parser.parse_args()
+    logging.disable(logging.WARNING)  # A database that is down on purpose.
     chosen = [each for each in OPERATIONS if options.operation in (None, each.name)]
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         result = asyncio.run(measure(Path(folder), chosen))

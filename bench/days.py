@@ -7,6 +7,7 @@ the cards will bring; the days are those of tests/prepaid/test_counter_days.py. 
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=2000)
     parser.add_argument("--acts", type=int, default=15, help="of one day, at most")
     options = parser.parse_args()
+    logging.disable(logging.WARNING)  # A database that is down on purpose.
     loop = asyncio.new_event_loop()
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         mongo = EmbeddedMongo(Path(folder) / "data")
