@@ -1,6 +1,7 @@
 """Tariffs over HTTP: versions, their form, the preview, and the second person."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from web_helpers import Office, Visitor, text_of, words_of
 
+from station.store.objects.accounts import Account
 from station.store.objects.base import new_id
 from station.store.objects.tariffs import PriceSet, TariffVersion
 from station.units import local_day, utc_now
@@ -239,6 +241,26 @@ async def test_preview_of_a_purchase_at_a_version(office: Office, ann: Visitor) 
     page = words_of(await clerk.get(f"/tariffs/{version['id']}/preview?amount=20"))
     assert page.startswith("20.00 yuan buy 37.85 kWh")
     assert "below alarm amount 1 (50.00): the meter warns at once" in page
+
+
+async def test_a_change_tells_how_many_accounts_it_touches(
+    office: Office, ann: Visitor, sue: Visitor
+) -> None:
+    for number in range(1, 4):
+        meter = f"{number:012}"
+        account = Account(new_id(), meter, meter, tariff="HOME-1", state="open")
+        await office.database.accounts.add(account)
+    closed = Account(new_id(), f"{4:012}", f"{4:012}", tariff="HOME-1", state="closed")
+    await office.database.accounts.add(closed)
+    await office.database.accounts.add(replace(closed, id=new_id(), tariff="SHOP", state="open"))
+    body = a_tariff(office, backup_rates=["0.6"], switch_at=f"{day(office, 30)}T00:00")
+    assert (await ann.json("POST", "/api/tariffs/preview", body))[1]["accounts"] == 3
+    version = await add(ann, body)
+    assert version["accounts"] == 3
+    await ann.json("POST", f"/api/tariffs/{version['id']}/submit")
+    page = words_of(await sue.get(f"/tariffs/{version['id']}"))
+    assert "Approve for 3 accounts" in page
+    assert "3 accounts have this tariff." in page
 
 
 async def test_list_download_and_chinese(office: Office, ann: Visitor, sue: Visitor) -> None:
