@@ -27,6 +27,12 @@ class PrintQuery(BaseModel):
     language: Literal["en", "zh"] | None = None
 
 
+class PrintBody(PrintQuery):
+    """How to print."""
+
+    size: Literal["a4", "80mm"]
+
+
 class PrintView(BaseModel):
     """One print; `ordinal` 1 is the original."""
 
@@ -147,6 +153,11 @@ class OneReceiptHandler(ReceiptsBase):
             size_names=SIZE_NAMES,
             number_text=number_text,
         )
+
+    @requires(Permission.SELL)
+    async def post(self, order_id: str) -> None:
+        query = self.parse_body(PrintBody)
+        await self._print(order_id, query.size, query.language or self.language.code)
 
     async def _print(self, order_id: str, size: str, language: str) -> None:
         """Answer with the document; that it was printed is recorded first."""

@@ -153,6 +153,21 @@ async def test_reports_are_numbered_without_gaps(shifts: Shifts, database: Datab
     assert total == 30
 
 
+async def test_a_close_cut_off_at_any_moment_is_done_once(
+    shifts: Shifts, database: Database
+) -> None:
+    opened = [await shifts.open(f"clerk {number}", 0) for number in range(40)]
+    cut = 0
+    for number, shift in enumerate(opened):
+        closing = asyncio.ensure_future(shifts.close(shift.id, 0, by=shift.clerk))
+        await asyncio.wait({closing}, timeout=number * 0.0003)
+        cut += closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+    assert cut > 5
+    again = [await shifts.close(shift.id, 0, by=shift.clerk) for shift in opened]
+    assert sorted(shift.number or 0 for shift in again) == [*range(1, 41)]
+
+
 @pytest.mark.parametrize("amount_fen", [-1, 100_000_000])
 async def test_impossible_money_is_refused(shifts: Shifts, amount_fen: int) -> None:
     with pytest.raises(InvalidValue, match=r"expected 0 to 100000\.00 yuan") as refused:
