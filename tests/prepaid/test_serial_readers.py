@@ -12,7 +12,7 @@ import pytest
 from station.errors import CardError, CardFailed, NoCard, NoReader, ReaderFailed
 from station.prepaid.readers import acr30s, acr1281s, ccid, gempc_twin
 from station.prepaid.readers.serial_line import xor
-from station.prepaid.readers.serial_reader import SerialReader
+from station.prepaid.readers.serial_reader import MODELS, SerialReader
 
 ATR = bytes.fromhex("3B6900003100000000000001")
 CHALLENGE = bytes.fromhex("0084000008")
@@ -230,3 +230,44 @@ def test_acr30s_long_answers_and_both_lengths() -> None:
         assert channel.transmit(bytes.fromhex("00B08300FA")).data == long[:-2]
         assert channel.transmit(write).sw == 0x9000
         channel.disconnect()
+
+
+class Noise:
+    """A line that says some bytes and falls silent."""
+
+    port = "noise"
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    def send(self, data: bytes) -> None:
+        pass
+
+    def receive(self, size: int, _timeout_s: float = 1.0) -> bytes:
+        if size > len(self._said):
+            raise ReaderFailed("the reader on noise does not answer", code="silent")
+        taken, self._said = self._said[:size], self._said[size:]
+        return taken
+
+
+@pytest.mark.parametrize("model", ["acr1281s", "acr30s", "gempc-twin"])
+def test_any_damage_of_an_answer_is_a_failed_reader_or_card(model: str) -> None:
+    powered = {
+        "acr1281s": ACK_A + said_a(answer(0x80, 0, ATR)),
+        "acr30s": said_b("9000", ATR),
+        "gempc-twin": ON_C + said_c(answer(0x80, 0, ATR)),
+    }[model]
+    tried = 0
+    for place in range(len(powered)):
+        for damage in (0x01, 0x80, 0xFF):
+            spoilt = bytearray(powered)
+            spoilt[place] ^= damage
+            for said in (bytes(spoilt), powered[:place], powered[place:]):
+                tried += 1
+                talk = MODELS[model].talk(Noise(said), "noise")
+                try:
+                    atr = talk.power_on()
+                except CardError:
+                    continue
+                assert atr == ATR
+    assert tried > 200
