@@ -34,13 +34,24 @@ def main() -> int:
         uri = loop.run_until_complete(mongo.start())
         began = time.monotonic()
         try:
-            days = run_days(loop, uri, options.days, options.acts)
+            days, made = run_days(loop, uri, options.days, options.acts)
         finally:
             loop.run_until_complete(mongo.stop())
     seconds = time.monotonic() - began
+    for what, count in sorted(made.items()):
+        print(f"{what:<28}{count:>8}")
     print(f"{'days':>8}{'seconds':>10}{'ms a day':>10}")
     print(f"{days:>8}{seconds:>10.0f}{1000 * seconds / days:>10.0f}")
-    print(json.dumps({"days": days, "differences": 0, "seconds": round(seconds, 1)}))
+    print(
+        json.dumps(
+            {
+                "days": days,
+                "orders": sum(made.values()),
+                "differences": 0,
+                "seconds": round(seconds, 1),
+            }
+        )
+    )
     return 0
 
 
