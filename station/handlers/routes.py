@@ -9,6 +9,7 @@ from tornado.web import Application, RequestHandler
 
 from station.collector.items import ITEM_BY_CODE
 from station.handlers import (
+    account_changes,
     accounts,
     agents,
     approvals,
@@ -123,6 +124,10 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/accounts/([^/]+)/preview", accounts.PreviewHandler),
     ("/accounts/([^/]+)/purchases", accounts.PurchasesHandler),
     ("/accounts/([^/]+)/replacements", accounts.ReplacementsHandler),
+    ("/accounts/([^/]+)/meter_change", account_changes.MeterChangeHandler),
+    ("/accounts/([^/]+)/closing", account_changes.ClosingHandler),
+    ("/accounts/([^/]+)/transfer", account_changes.TransferHandler),
+    ("/accounts/([^/]+)/correction", account_changes.CorrectionHandler),
     ("/orders", orders.OrdersHandler),
     ("/orders/([^/]+)", orders.OneOrderHandler),
     ("/orders/([^/]+)/write", orders.WriteOrderHandler),

@@ -137,13 +137,13 @@ def refund_on_card(account: Account, request: ClosingRequest) -> int:
 
     Raises InvalidValue for a refund of more than there is.
     """
-    check_amount("refund_fen", abs(request.refund_fen))
+    check_amount("amount_fen", abs(request.refund_fen))
     held = account.balance_fen or 0
     has_entered = account.returned_count == account.purchase_count
     on_card = 0 if has_entered else account.card_amount_fen
     if request.refund_fen > held + on_card:
         raise InvalidValue(
-            "refund_fen",
+            "amount_fen",
             f"the card brought back {yuan(held)} and may still carry {yuan(on_card)}: no more than"
             " that is given back",
         )

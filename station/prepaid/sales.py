@@ -164,7 +164,7 @@ class Sales:
         old = await self._account(account_id, "open")
         await self._check_finished(old)
         held_fen = request.remaining_fen + legality.unentered_fen(old, request.meter_count)
-        check_amount("remaining_fen", abs(held_fen))
+        check_amount("amount_fen", abs(held_fen))
         new = legality.continued(old, request, by)
         legality.check_hoarding(new, max(held_fen, 0))
         # What is carried over is money too: it goes past the second person like money given back.
