@@ -60,6 +60,7 @@ async def test_whole_sale_by_keyboard_with_the_steps_shown(
     await expect(page.locator("#preview .preview-sum").nth(1)).to_have_text("177.00")
     await page.keyboard.press("Enter")
     await expect(page.locator("#sale-yes")).to_be_focused()
+    await expect(page.locator("#sale-card")).to_contain_text("may be written")
     assert (await ann.json("GET", "/api/orders"))[1]["total"] == 1  # Only the opening so far.
     await page.keyboard.press("Enter")
     await expect(page.locator("#next-customer")).to_be_focused()
@@ -88,6 +89,7 @@ async def test_sale_without_its_card_stays_in_sight_until_it_is_finished(
     await expect(page.locator("#sale-amount")).to_be_focused()
     await page.keyboard.type("7")
     await page.keyboard.press("Enter")
+    await expect(page.locator("#sale-card")).to_contain_text("no card")
     await expect(page.locator("#sale-yes")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.locator("#write-problem")).to_contain_text("no card")

@@ -50,6 +50,22 @@ async function preview(into) {
   return into.querySelector("[data-fen]");
 }
 
+// Before money is taken: is the right card there, and may it be written? It keeps nobody from going on.
+async function lookAtCard(line) {
+  line.classList.remove("is-bad", "is-good");
+  line.textContent = line.dataset.looking;
+  const answer = await fetch("/api/cards/read", {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Xsrftoken": sale.elements._xsrf.value },
+    body: "{}",
+  });
+  const found = await answer.json();
+  let problem = answer.ok ? found.problem : found.error.message;
+  if (answer.ok && found.account?.id !== line.dataset.account) problem = line.dataset.other;
+  line.textContent = problem || line.dataset.right;
+  line.classList.add(problem ? "is-bad" : "is-good");
+}
+
 function startSale() {
   const shown = document.getElementById("preview");
   const dialog = document.getElementById("sale-confirm");
@@ -80,6 +96,7 @@ function startSale() {
       document.getElementById("sale-sums").replaceChildren(found.cloneNode(true));
       dialog.returnValue = "no";
       dialog.showModal();
+      await lookAtCard(document.getElementById("sale-card"));
     } catch {
       unreachable();
     }
