@@ -357,7 +357,7 @@ class ApproveTariffHandler(ForwardHandler):
 class WithdrawTariffHandler(ForwardHandler):
     """/tariffs/ID/withdraw, /api/tariffs/ID/withdraw; who writes may, and who approves"""
 
-    @requires(Permission.VIEW)
+    @requires(Permission.COLLECT)
     async def post(self, version_id: str) -> None:
         if not (self.can(Permission.CONFIGURE) or self.can(Permission.APPROVE)):
             role = self.user.role if self.user else ""
