@@ -52,7 +52,7 @@ async def measure(folder: Path, operations: list[Operation]) -> dict[str, float]
             await town.settle()
             calls = (await Trial(town, operation, Ending.AGAIN, None).run()).process.calls
             found = [*cuts_of(calls)]
-            tried = [*product(found, Ending)]
+            tried = [*product(found, Ending, [None])]
             failures = await failures_of(town, operation, tried)
             await database.close()
             cuts, trials = cuts + len(found), trials + len(tried)

@@ -104,12 +104,16 @@ OPERATIONS = (
 
 @dataclass
 class Trial:
-    """One operation on a home of its own, cut once, and brought to an end."""
+    """One operation on a home of its own, cut once, and brought to an end.
+
+    With a `second` cut the first attempt at the end is cut, too, and made again.
+    """
 
     town: Town
     operation: Operation
     ending: Ending
     cut: Cut | None
+    second: Cut | None = None
 
     async def run(self) -> Counter:
         """Do it all and compare; return the station that was cut."""
@@ -126,11 +130,23 @@ class Trial:
             assert isinstance(outcome, Order), outcome
         else:
             self._check_outcome(counter, outcome)
-            await self._end(counter if not counter.process.is_dead else self.town.counter())
+            finishing = counter
+            if self.second is not None:
+                finishing = self._alive(finishing)
+                finishing.process.arm(self.second)
+                await finishing.live(self._end(finishing))
+            finishing = self._alive(finishing)
+            await self._end(finishing)
+            await finishing.stop()
         await self._compare(helper)
         for each in (helper, counter):
             await each.stop()
         return counter
+
+    def _alive(self, counter: Counter) -> Counter:
+        """Return the station with nothing broken: the same, or the next one when it died."""
+        counter.process.mend()
+        return self.town.counter() if counter.process.is_dead else counter
 
     async def _operate(self, counter: Counter) -> Order:
         order = await self._confirm(counter)
@@ -148,7 +164,6 @@ class Trial:
             assert outcome.state == "written"
 
     async def _end(self, counter: Counter) -> None:
-        counter.process.mend()
         if self.ending is Ending.AGAIN:
             counter.insert(self.home.card)
             order = await self._confirm(counter)
@@ -234,18 +249,18 @@ def is_open(order: Order) -> bool:
 
 
 async def failures_of(
-    town: Town, operation: Operation, trials: Sequence[tuple[Cut, Ending]]
+    town: Town, operation: Operation, trials: Sequence[tuple[Cut, Ending, Cut | None]]
 ) -> list[str]:
     """Run trials, several at once; return what was wrong."""
     gate = asyncio.Semaphore(AT_ONCE)
     failures: list[str] = []
 
-    async def try_one(cut: Cut, ending: Ending) -> None:
+    async def try_one(cut: Cut, ending: Ending, second: Cut | None) -> None:
         async with gate:
             try:
-                await Trial(town, operation, ending, cut).run()
+                await Trial(town, operation, ending, cut, second).run()
             except (AssertionError, StationError) as error:
-                failures.append(f"{cut} {ending}: {error!r}")
+                failures.append(f"{cut} {ending} {second}: {error!r}")
 
     await asyncio.gather(*(try_one(*each) for each in trials))
     return failures
