@@ -215,11 +215,14 @@ class Day:
             assert sum_fen == taken_fen, f"journal {sum_fen}, taken {taken_fen}: {journal}"
             sums += sum_fen
             to_come = await self._to_come(home, journal)
-            for cards in (home.cards, home.cards[::-1]):
-                worth_fen = home.used_fen + home.corrected_fen + worth_of(home.meter, cards)
-                assert sum_fen - worth_fen in to_come, (
-                    f"journal {sum_fen}, worth {worth_fen}, to come {to_come}: {journal}"
-                )
+            spent_fen = home.used_fen + home.corrected_fen
+            brought_fen = spent_fen + worth_of(home.meter, await self._cards(home))
+            assert sum_fen - brought_fen in to_come, (
+                f"journal {sum_fen}, brought {brought_fen}, to come {to_come}: {told_of(journal)}"
+            )
+            # An old card that binds the meter keeps the one in use out, but brings nothing twice.
+            other_fen = spent_fen + worth_of(home.meter, (await self._cards(home))[::-1])
+            assert sum_fen - other_fen >= min(to_come), told_of(journal)
         assert sums == sum(self.told.values()), "something was taken that is in no journal"
 
     async def end(self) -> None:
@@ -229,23 +232,26 @@ class Day:
             await self.finish(home)
             if await self.unfinished(home) is not None:
                 await self.abandon(home)
-            account = await self.town.account_of(home)
-            if account is not None and await self._card_in_use(home) is None:
+            await self.carry(home)
+            if await self._needs_replacement(home):
                 await self.replace(home, 0)
                 await self.finish(home)
             order = await self.unfinished(home)
-            assert order is None, f"nobody can finish {order}"
+            assert order is None, (
+                f"nobody can finish it: {told_of(await self.town.journal_of(home))}"
+            )
         await self.check()
         for home in self.homes:
-            for card in home.cards * 2:
+            for card in await self._cards(home) * 2:
                 home.carry(card)
             assert worth_of(home.meter, home.cards) == home.meter.balance_fen
         await self.check()
         await self.counter.stop()
 
     async def _to_come(self, home: Resident, journal: list[Order]) -> set[int]:
-        """Return what may be in the journal and on no card yet: 0, what an unfinished order is to
-        bring, or what the next replacement of a lost card will."""
+        """Return what may be in the journal and not come with a card yet: 0, what an unfinished
+        order is to bring, or what a replacement will: of a lost card, or of one that the meter
+        refuses since an old card of this home was put in and bound it."""
         found = {0}
         for order in journal:
             if order.state == "reserved":
@@ -253,7 +259,7 @@ class Day:
                 if order.kind == "replacement":
                     found.add(order.card_amount_fen)
         account = await self.town.account_of(home)
-        if account is not None and account.card_serial in home.lost:
+        if account is not None and await self._needs_replacement(home):
             found |= {each + account.card_amount_fen for each in found}
         return found
 
@@ -327,6 +333,19 @@ class Day:
             return await self._card_in_use(home)
         return self._blank(home) if is_fresh else None
 
+    async def _cards(self, home: Resident) -> list[VirtualCard]:
+        """Return every card of a home, the one in use first."""
+        used = await self._card_in_use(home)
+        return sorted(home.cards, key=lambda card: card is not used)
+
+    async def _needs_replacement(self, home: Resident) -> bool:
+        """Whether the account's card is lost, or the meter is bound to another."""
+        account = await self.town.account_of(home)
+        if account is None or not account.card_serial:
+            return False
+        bound = home.meter.bound_serial.hex().upper()
+        return account.card_serial in home.lost or bound not in ("", account.card_serial)
+
     def _blank(self, home: Resident) -> VirtualCard:
         home.cards.append(new_card())
         return home.cards[-1]
@@ -343,3 +362,9 @@ def worth_of(meter: VirtualMeter, cards: list[VirtualCard]) -> int:
 def serial_of(card: VirtualCard) -> str:
     """Return a card's serial as the station writes it."""
     return card.serial.hex().upper()
+
+
+def told_of(journal: list[Order]) -> str:
+    """Return the journal in few words."""
+    lines = [(each.kind, each.state, each.amount_fen, each.count) for each in journal]
+    return "; ".join(" ".join(map(str, line)) for line in lines)
