@@ -187,3 +187,13 @@ async def test_lost_card_is_replaced_by_a_blank_one(counter: CounterSite) -> Non
         400,
         "reason",
     )
+
+
+async def test_account_offers_every_other_change_and_each_opens(counter: CounterSite) -> None:
+    ann = await counter.office.somebody("clerk")
+    account, _ = await counter.opened(ann)
+    page = text_of(await ann.get(f"/accounts/{account}"))
+    page += text_of(await ann.get(f"/accounts/{account}/meter_change"))
+    for kind in ("meter_change", "transfer", "correction", "closing", "replacements"):
+        assert f'href="/accounts/{account}/{kind}"' in page, kind
+        assert (await ann.get(f"/accounts/{account}/{kind}")).code == 200, kind
