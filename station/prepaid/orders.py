@@ -98,17 +98,19 @@ def replacement(
 
     A new amount is case (a): the next count. Without one the card carries the same count again, and
     the same amount unless that has entered the meter for certain; should it have entered all the
-    same, the meter credits nothing.
+    same, the meter credits nothing. While the meter may not be opened yet, the card can open it.
     """
     order = _order(head, account, "replacement", amount_fen)
     if amount_fen:
         order = replace(
             order, card_amount_fen=amount_fen, count=account.purchase_count + 1, holds_count=True
         )
-        return _later_card(order, account, version, CardType.REPLACEMENT)
-    on_card = 0 if has_entered else account.card_amount_fen
-    order = replace(order, card_amount_fen=on_card, count=account.purchase_count)
-    if not has_entered and order.count <= FULL_REPLACEMENT_COUNT:
+        may_be_unopened = order.count <= FULL_REPLACEMENT_COUNT
+    else:
+        on_card = 0 if has_entered else account.card_amount_fen
+        order = replace(order, card_amount_fen=on_card, count=account.purchase_count)
+        may_be_unopened = not has_entered and order.count <= FULL_REPLACEMENT_COUNT
+    if may_be_unopened:
         return _open_card(order, account, version, head.local)
     return _later_card(order, account, version, CardType.REPLACEMENT)
 

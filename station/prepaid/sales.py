@@ -89,7 +89,7 @@ class Sales:
         check_amount("amount_fen", amount_fen, 1, self._terms.sale_max_fen)
         account = await self._account(account_id, "open")
         legality.check_hoarding(account, amount_fen)
-        head = await self._allowed(head, "purchase", amount_fen)
+        head = await self._allowed(head, "purchase", amount_fen, account.id)
         version = await self._version(account.tariff)
         order = orders.purchase(head, account, version, amount_fen)
         return await self._enter(order, _touch(account))
@@ -113,7 +113,7 @@ class Sales:
             account, changes, ended = await self._finishing.settled(before, by)
             is_proved = legality.replacement_proof(account, request)
             legality.check_hoarding(account, request.amount_fen)
-            head = await self._allowed(head, "replacement", request.amount_fen)
+            head = await self._allowed(head, "replacement", request.amount_fen, account.id)
             version = await self._version(account.tariff)
             order = orders.replacement(head, account, version, request.amount_fen, is_proved)
             after = replace(account, revision=before.revision + 1)
@@ -142,7 +142,7 @@ class Sales:
         target = await self._orders.get(order_id)
         account = await self._account(target.account, "open")
         legality.check_reversible(target, account)
-        head = await self._allowed(head, "reversal", -target.amount_fen)
+        head = await self._allowed(head, "reversal", -target.amount_fen, target.id)
         return await self._enter(orders.reversal(head, account, target), _touch(account))
 
     async def change_meter(
@@ -168,7 +168,7 @@ class Sales:
         new = legality.continued(old, request, by)
         legality.check_hoarding(new, max(held_fen, 0))
         # What is carried over is money too: it goes past the second person like money given back.
-        head = await self._allowed(head, "meter_change", -held_fen)
+        head = await self._allowed(head, "meter_change", -held_fen, old.id)
         version = await self._version(old.tariff)
         order = orders.opening(
             head, new, version, max(-held_fen, 0), kind="meter_change", carried_fen=max(held_fen, 0)
@@ -186,7 +186,7 @@ class Sales:
             return standing
         account = await self._account(account_id, "open")
         unentered_fen = legality.refund_on_card(account, request)
-        head = await self._allowed(head, "closing", -request.refund_fen)
+        head = await self._allowed(head, "closing", -request.refund_fen, account.id)
         order = orders.closing(head, account, request.refund_fen, unentered_fen)
         return await self._enter(order, _touch(account))
 
@@ -208,7 +208,7 @@ class Sales:
         account = await self._account(account_id, "open")
         if (account.owner or account.customer) == customer:
             raise Conflict(f"the account belongs to customer {customer} already")
-        head = await self._allowed(head, "transfer", 0)
+        head = await self._allowed(head, "transfer", 0, account.id)
         order = orders.without_card(head, account, "transfer", 0)
         after = replace(accounts.touched(account), owner=customer)
         return await self._enter(order, AccountChange(account, after))
@@ -233,7 +233,7 @@ class Sales:
             return standing
         check_amount("amount_fen", abs(amount_fen), 1)
         account = await self._accounts.get(account_id)
-        head = await self._allowed(head, "correction", amount_fen)
+        head = await self._allowed(head, "correction", amount_fen, account.id)
         order = orders.without_card(head, account, "correction", amount_fen)
         return await self._enter(order, _touch(account))
 
@@ -281,9 +281,11 @@ class Sales:
     async def _standing(self, head: orders.Head) -> Order | None:
         return await self._orders.of_request(head.request_id, head.fingerprint)
 
-    async def _allowed(self, head: orders.Head, kind: OrderKind, amount_fen: int) -> orders.Head:
+    async def _allowed(
+        self, head: orders.Head, kind: OrderKind, amount_fen: int, subject: str = ""
+    ) -> orders.Head:
         """Ask the drawer, and return the head with the shift. Raises what the drawer refuses."""
-        await self._drawer.check(head.by, kind, amount_fen, head.approved_by)
+        await self._drawer.check(head.by, kind, amount_fen, head.approved_by, subject)
         return replace(head, shift=await self._drawer.shift_of(head.by))
 
     async def _enter(self, order: Order, *changes: AccountChange) -> Order:

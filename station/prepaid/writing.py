@@ -94,6 +94,8 @@ class GivingUp:
         if self.is_carried:
             return None
         if order.kind in ON_A_BLANK_CARD:
+            if contents.state == "in_use" and contents.parameters != card_files(order).parameters:
+                return None  # Another order's by now; nothing of this one is on it.
             _check_not_bound(contents)
             return None if _is_clear(contents) else blank_files(Profile(order.profile))
         if order.kind in ("reversal", "closing"):

@@ -170,9 +170,9 @@ class Workplace:
                     raise _unclear(problem) from problem
                 problems.append(problem)
                 continue
-            identity = reader.identity
-            await self._remember(identity)
-            return CardWritten(identity, written)
+            if talk.has_written:
+                await self._remember(reader.identity)
+            return CardWritten(reader.identity, written)
         raise _most_telling(problems)
 
     @property

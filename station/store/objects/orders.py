@@ -162,7 +162,7 @@ class Orders(Objects[Order]):
         """
 
         async def work(session: Any) -> None:
-            await self._hold_shift(order, session)
+            await self._hold_shift(order.shift, order.id, session)
             for change in ended:
                 await self._forward(change, session)
             for account in accounts:
@@ -189,10 +189,13 @@ class Orders(Objects[Order]):
         """Take an order forward with all that it does, or not at all; return it as it stands.
 
         Doing it again changes nothing. Raises Conflict when an account or an order has changed
-        meanwhile.
+        meanwhile, or the shift in which it ends was closed.
         """
+        after = order.after
 
         async def work(session: Any) -> None:
+            if after.state == "abandoned":
+                await self._hold_shift(after.ended_shift, f"{after.id} abandoned", session)
             for change in (order, *others):
                 await self._forward(change, session)
             for account in accounts:
@@ -252,13 +255,12 @@ class Orders(Objects[Order]):
             query["at"] = {name: value for name, value in span.items() if value is not None}
         return await self._page(query, skip, limit, order=[("_id", -1)])
 
-    async def _hold_shift(self, order: Order, session: Any) -> None:
+    async def _hold_shift(self, shift: str | None, by: str, session: Any) -> None:
         """Write to the shift's document, so that its closing at this moment conflicts."""
-        if order.shift is None:
+        if shift is None:
             return
-        query = {"_id": order.shift, "state": "open"}
-        change = {"$set": {"held": order.id}}
-        if not await self._shifts.update(query, change, session=session):
+        query = {"_id": shift, "state": "open"}
+        if not await self._shifts.update(query, {"$set": {"held": by}}, session=session):
             raise Conflict("the shift was closed meanwhile; open one first")
 
     async def _forward(self, change: OrderChange, session: Any) -> None:
