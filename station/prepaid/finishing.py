@@ -23,7 +23,7 @@ from station.prepaid.cards.checks import check_blank
 from station.prepaid.cards.dialog import CardContents
 from station.prepaid.gate import Drawer
 from station.prepaid.readers.base import ReaderIdentity
-from station.prepaid.readers.workplace import CardWritten, Workplaces
+from station.prepaid.readers.workplace import CardWritten, Workplace, Workplaces
 from station.prepaid.terms import check_reason
 from station.prepaid.writing import Attempt, GivingUp, proved, sale_problem
 from station.store.database import Database
@@ -33,7 +33,7 @@ from station.units import utc_now
 
 OnStep = Callable[[str], None]
 
-ATTEMPTS = 3  # Looks at one card: to see it, to write it, and once more if something moved between.
+ATTEMPTS = 3  # At one card, when something moves between the look and the mark.
 SETTLED = "the card was lost or broken: a replacement takes its place"
 
 
@@ -87,15 +87,29 @@ class Finishing:
                     return order
                 if order.state == "abandoned":
                     raise Conflict("this order was abandoned: sell again")
-                orders.card_files(order)
                 account = await self._accounts.get(order.account)
-                attempt = Attempt(order, account)
-                done = await place.write(attempt.decide, tell, remembered=_reader_of(account))
                 with contextlib.suppress(Conflict):  # Something moved between: look again.
-                    if not attempt.must_note:
-                        return await self._mark(order, account, done, workplace, by)
-                    await self._note(order, account, done.written.before)
+                    return await self._write_card(order, account, place, by, tell)
         raise Conflict("this account is changed by others right now: try again")
+
+    async def _write_card(
+        self, order: Order, account: Account, place: Workplace, by: str, tell: OnStep
+    ) -> Order:
+        """Look at the card, note which one it is, write it and mark the order.
+
+        Raises Conflict when the order or its account has changed meanwhile.
+        """
+        orders.card_files(order)
+        remembered = _reader_of(account)
+        attempt = Attempt(order, account)
+        done = await place.write(attempt.decide, tell, remembered=remembered)
+        if attempt.must_note:
+            order, account = await self._note(order, account, done.written.before)
+            attempt = Attempt(order, account)
+            done = await place.write(attempt.decide, tell, remembered=done.reader)
+        if attempt.must_note:
+            raise Conflict("another card was put in meanwhile")
+        return await self._mark(order, account, done, place.name, by)
 
     async def abandon(self, order_id: str, workplace: str, *, by: str, reason: str) -> Order:
         """Give an order up; one that was tried on a card only when that card does not carry it.
@@ -162,12 +176,18 @@ class Finishing:
         others, _ = await self._along(after, account, now)
         return accounts.written(after, account, now), others, [OrderChange(order, after)]
 
-    async def _note(self, order: Order, account: Account, contents: CardContents) -> None:
-        """Keep which card the order is tried on and what it proves, before it is written."""
+    async def _note(
+        self, order: Order, account: Account, contents: CardContents
+    ) -> tuple[Order, Account]:
+        """Keep which card the order is tried on and what it proves, before it is written.
+
+        Returns both as they are then.
+        """
         after = proved(order, account, contents)
         changes = [] if after == account else [AccountChange(account, after)]
         noted = replace(order, card_serial=contents.serial)
         await self._orders.advance(OrderChange(order, noted), changes)
+        return noted, after
 
     async def _mark(
         self, order: Order, account: Account, done: CardWritten, workplace: str, by: str

@@ -101,6 +101,7 @@ class Workplace:
         self._keys = security
         self._memory = memory
         self._sources: dict[ReaderSource, Worker] = {}
+        self._last: ReaderIdentity | None = None  # That wrote, since the start.
         self._workers: dict[CardReader, Worker] = {}
 
     def add(self, source: ReaderSource) -> None:
@@ -170,8 +171,9 @@ class Workplace:
                     raise _unclear(problem) from problem
                 problems.append(problem)
                 continue
-            if talk.has_written:
-                await self._remember(reader.identity)
+            if talk.has_written:  # Nobody waits for the memory.
+                self._last = reader.identity
+                tasks.spawn(self._remember(reader.identity), name=f"memory of {self.name}")
             return CardWritten(reader.identity, written)
         raise _most_telling(problems)
 
@@ -235,8 +237,8 @@ class Workplace:
         return tell
 
     async def _last_used(self) -> ReaderIdentity | None:
-        if self._memory is None:
-            return None
+        if self._last is not None or self._memory is None:
+            return self._last
         try:
             return await self._memory.last_used(self.name)
         except DatabaseDown:  # It only decides which reader is tried first.
