@@ -38,6 +38,7 @@ TEST = [
     "pytest>=8.3",
     "pytest-asyncio>=1.0",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
 ]
 
 DEV = [
