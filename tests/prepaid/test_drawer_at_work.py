@@ -1,6 +1,7 @@
 """The drawer under real selling: what is refused leaves nothing behind, and the count comes out."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from counter_helpers import CLERK, DESK, written
@@ -15,7 +16,7 @@ from station.prepaid.shifts import Drawer, Shifts
 from station.prepaid.terms import OpeningRequest
 from station.store.database import Database
 from station.store.objects.base import new_id
-from station.store.objects.orders import Order
+from station.store.objects.orders import Order, OrderChange
 
 SITE = Allowed(sale_max_fen=200_00, shift_max_fen=500_00, approval_above_fen=20_00)
 
@@ -98,6 +99,22 @@ async def test_a_shift_of_real_orders(town: Town, counter: Counter) -> None:
     assert closed.report.difference_fen == 0
     assert {*closed.report.orders} == {order.id for order in journal}
     assert {order.shift for order in journal} == {shift.id}
+
+
+async def test_nothing_is_given_back_into_a_shift_that_was_closed(
+    town: Town, counter: Counter
+) -> None:
+    shifts, journal = Shifts(town.database.shifts), town.database.orders
+    shift = await shifts.open(CLERK, 0)
+    home = await town.new_home()
+    await opening(counter, home, 100_00)
+    home.carry()
+    order = await sale(counter, home, 40_00)
+    await shifts.close(shift.id, 140_00, by=CLERK)
+    late = replace(order, state="abandoned", ended_shift=shift.id, holds_count=False)
+    with pytest.raises(Conflict, match="closed meanwhile"):
+        await journal.advance(OrderChange(order, late))
+    assert await journal.get(order.id) == order
 
 
 async def reversal(town: Town, counter: Counter, order: Order) -> Order:
