@@ -1,5 +1,6 @@
 """What happens to an account besides sales: another meter, its end, another owner, a correction."""
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -81,9 +82,9 @@ class ChangeHandler(AccountHandler):
             return
         await self.finish_order(order, status=201)
 
+    @abstractmethod
     async def order(self, account: Account) -> Order:
         """Make the order that the body asks for."""
-        raise NotImplementedError
 
     async def _context(self, account: Account) -> dict[str, Any]:
         return {"view": await self.page_of(account), "kind": self.kind, **ACCOUNT_WORDS}

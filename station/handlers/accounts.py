@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.account_views import (
@@ -18,12 +18,13 @@ from station.handlers.base import ListQuery
 from station.handlers.customers import Number
 from station.handlers.desk import RECENT_MAX, DeskHandler, Request
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.money import AMOUNT_MAX_FEN, Money, Yuan, whole_fen
 from station.handlers.order_views import ORDER_WORDS, OrderView
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
+from station.handlers.tariff_views import preview_view, warning_views
 from station.prepaid.limits import REASON_SIZE_MAX
-from station.prepaid.tariffs import Limits, Preview, amount_for, preview, prices_at
+from station.prepaid.tariffs import Limits, amount_for, preview, prices_at
 from station.prepaid.terms import (
     RATIO_MAX,
     OpeningRequest,
@@ -120,34 +121,6 @@ class ReplacementBody(Request, Money):
 
     reason: str = Field(min_length=1, max_length=REASON_SIZE_MAX)
     meter_count: int | None = Field(None, ge=0, le=0xFFFFFFFF)
-
-
-class StepView(BaseModel):
-    """What one ladder step gives."""
-
-    step: int
-    price: Decimal
-    energy: Decimal
-    amount_fen: int
-
-
-class WarningView(BaseModel):
-    """What a clerk should know before going on."""
-
-    code: str
-    text: str
-
-
-class PreviewView(BaseModel):
-    """What an amount buys, from the beginning of the ladder's period."""
-
-    amount_fen: int
-    energy: Decimal
-    steps: list[StepView]
-    settled_fen: int
-    remainder_fen: int
-    balance_fen: int
-    warnings: list[WarningView]
 
 
 class AccountPage(AccountView):
@@ -321,7 +294,12 @@ class PreviewHandler(AccountHandler):
         try:
             bought = self.parse_query(Bought)
             prices = await self.prices_of(account.tariff)
-            found = _preview(account, prices, bought.fen_for(prices))
+            amount_fen = bought.fen_for(prices)
+            balance_fen = (account.balance_fen or 0) - account.overdrawn_fen
+            limits = Limits(account.alarm1_fen, account.alarm2_fen, account.hoarding_fen)
+            bought_now = preview(prices, amount_fen, balance_fen=balance_fen, limits=limits)
+            warnings = warning_views(bought_now.warnings, self.language.sentence)
+            found = preview_view(bought_now, amount_fen, warnings)
         except (InvalidValue, NotFound) as error:
             if self.wants_json:
                 raise
@@ -401,23 +379,3 @@ async def opening_offers(handler: AccountHandler) -> dict[str, Any]:
         except NotFound:
             continue
     return {"versions": versions, **await handler.desk_context()}
-
-
-def _preview(account: Account, prices: PriceSet, amount_fen: int) -> PreviewView:
-    balance_fen = (account.balance_fen or 0) - account.overdrawn_fen
-    limits = Limits(account.alarm1_fen, account.alarm2_fen, account.hoarding_fen)
-    found: Preview = preview(prices, amount_fen, balance_fen=balance_fen, limits=limits)
-    return PreviewView(
-        amount_fen=amount_fen,
-        energy=found.energy,
-        steps=[
-            StepView(
-                step=line.step, price=line.price, energy=line.energy, amount_fen=line.amount_fen
-            )
-            for line in found.steps
-        ],
-        settled_fen=found.settled_fen,
-        remainder_fen=found.remainder_fen,
-        balance_fen=found.balance_fen,
-        warnings=[WarningView(code=each.code, text=each.text) for each in found.warnings],
-    )

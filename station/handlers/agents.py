@@ -11,8 +11,8 @@ from station.errors import Conflict, InvalidValue, ReaderFailed
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
 from station.handlers.identity import Identity, LoginNeeded, requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.prepaid.readers.agent import AgentLink, Offer
 from station.prepaid.readers.agent_wire import MESSAGE_SIZE_MAX, BadMessage, PairingAsked
 

@@ -9,8 +9,8 @@ from station.errors import Conflict, InvalidValue
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.store.objects.blocks import Block
 from station.units import utc_now
 

@@ -7,8 +7,8 @@ from station.handlers.base import Handler, ListQuery
 from station.handlers.bus_views import BusList, BusView
 from station.handlers.download import Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 
 EATERS_SHOWN = 3  # Tasks and meters in a row of the list; the page of a bus has them all.
 

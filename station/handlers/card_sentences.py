@@ -3,13 +3,8 @@
 They belong to `sentences.SENTENCES`, which says what they are for.
 """
 
+from station.handlers.marking import N_
 from station.prepaid.cards.apdu import STATUS_WORDS, UNKNOWN_STATUS
-
-
-def N_(message: str) -> str:  # noqa: N802  The name by which the message extractor knows it.
-    """Mark a message for the catalogue where it is not yet said."""
-    return message
-
 
 CARD_PHRASES = {
     "unknown": "未知",  # A rule that a card does not tell.

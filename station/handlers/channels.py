@@ -10,8 +10,8 @@ from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import Column
 from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, link_of
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.store.objects.channels import Channel
 from station.units import utc_now
 

@@ -11,8 +11,8 @@ from station.collector.items import ITEM_BY_CODE
 from station.handlers.download import Column
 from station.handlers.frames import FrameView, frame_view
 from station.handlers.language import Language
+from station.handlers.marking import N_
 from station.handlers.parts import Parts
-from station.handlers.sentences import N_
 from station.protocols.dlt645 import Version
 from station.protocols.dlt645.parameters import PARAMETERS
 from station.store.objects.commands import Command, CommandKind, CommandState, Step, StepName

@@ -37,8 +37,8 @@ from station.handlers.command_views import (
 from station.handlers.identity import Forbidden, requires
 from station.handlers.item_groups import grouped
 from station.handlers.link_views import find_link
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.protocols.dlt645 import Version
 from station.protocols.dlt645.requests import Authority
 from station.store.objects.commands import Command, CommandKind, CommandState

@@ -16,10 +16,10 @@ from station.errors import InvalidValue, NotFound
 from station.handlers.base import ListQuery
 from station.handlers.download import ROWS_MAX, Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
 from station.handlers.pieces import send_csv
 from station.handlers.runs import RunHandler, cause_name, item_name
-from station.handlers.sentences import N_
 from station.store.objects.meters import Meter
 from station.store.objects.runs import Run
 from station.store.objects.tasks import Task

@@ -11,8 +11,8 @@ from station.handlers.account_views import ACCOUNT_WORDS, AccountView, account_v
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.store.objects.customers import Customer
 from station.units import utc_now
 

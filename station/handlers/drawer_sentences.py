@@ -3,11 +3,7 @@
 They belong to `sentences.SENTENCES`, which says what they are for.
 """
 
-
-def N_(message: str) -> str:  # noqa: N802  The name by which the message extractor knows it.
-    """Mark a message for the catalogue where it is not yet said."""
-    return message
-
+from station.handlers.marking import N_
 
 DRAWER_SENTENCES: tuple[str, ...] = (
     # Shifts.

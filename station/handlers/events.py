@@ -10,8 +10,8 @@ from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.identity import requires
 from station.handlers.language import Language
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.store.objects.events import Event
 from station.units import day_start
 from station.words import Text

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.download import ROWS_MAX, Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
 from station.handlers.runs import RunHandler, cause_name, run_view
-from station.handlers.sentences import N_
 from station.store.objects.meter_health import MeterHealth
 from station.store.objects.meters import Meter
 from station.units import local_day, utc_now

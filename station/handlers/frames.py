@@ -22,8 +22,8 @@ from station.handlers.frame_search import (
 )
 from station.handlers.identity import requires
 from station.handlers.language import Language
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.handlers.templating import render, spaced_hex
 from station.protocols.describe import describe, summary
 from station.store.objects.frames import FrameRecord

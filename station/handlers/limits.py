@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field, field_validator
 from station.errors import InvalidValue
 from station.handlers.base import Handler
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.money import Yuan, whole_fen
 from station.handlers.people import ROLES, Permission
-from station.handlers.sentences import N_
 from station.handlers.shift_views import LimitsList, LimitsView
 from station.prepaid.limits import Allowed, Limits
 from station.store.objects.limits import ClerkLimits

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from station.handlers.marking import N_
 from station.handlers.parts import Parts
-from station.handlers.sentences import N_
 from station.store.objects.channels import Channel
 from station.store.objects.link_events import LinkEvent
 from station.store.objects.links import NEVER_SEEN, LinkState

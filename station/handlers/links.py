@@ -19,8 +19,8 @@ from station.handlers.link_views import (
     live_view,
     traffic_view,
 )
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.store.objects.terminals import PROTOCOLS, Terminal
 from station.units import local_day, utc_now
 

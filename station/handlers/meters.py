@@ -17,9 +17,9 @@ from station.handlers.groups import Groups
 from station.handlers.identity import requires
 from station.handlers.item_groups import grouped
 from station.handlers.link_views import LINKS_MAX, LinkView, find_link
+from station.handlers.marking import N_
 from station.handlers.people import Permission
 from station.handlers.readings import CurveHandler, ReadingView
-from station.handlers.sentences import N_
 from station.store.objects.meters import Meter
 from station.store.objects.readings import Reading
 from station.units import local_day, utc_now

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from station.handlers.sentences import N_
+from station.handlers.marking import N_
 
 AMOUNT_MAX_FEN = 99_999_999  # What a wallet's 8 digits on the meter's display can show.
 FEN_PER_YUAN = 100

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from station.handlers.download import Column
+from station.handlers.marking import N_
 from station.handlers.money import yuan_typed
-from station.handlers.sentences import N_
 from station.store.database import Database
 from station.store.objects.orders import Order, OrderKind
 from station.words import Text

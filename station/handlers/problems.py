@@ -5,7 +5,7 @@ from pydantic_core import ErrorDetails
 
 from station.errors import InvalidValue
 from station.handlers.language import Language
-from station.handlers.sentences import N_
+from station.handlers.marking import N_
 
 _WORDS = {
     "missing": N_("is needed"),

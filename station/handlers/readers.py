@@ -9,8 +9,8 @@ from station.errors import NotFound
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.prepaid.readers.base import ReaderIdentity, ReaderState
 from station.prepaid.readers.workplace import Workplace
 

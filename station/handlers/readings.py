@@ -13,9 +13,9 @@ from station.handlers.base import Handler
 from station.handlers.consumption import Step, consumption, step_for
 from station.handlers.download import Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
 from station.handlers.pieces import rows_of, send_csv, send_json
-from station.handlers.sentences import N_
 from station.store.objects.readings import Quality, Reading, Source
 from station.units import day_start, local_day, utc_now
 from station.words import Text

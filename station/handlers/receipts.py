@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.money import yuan_typed
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.handlers.shift_views import LINE_NAMES, kind_name
 from station.prepaid.receipt_words import number_text
 from station.prepaid.receipts import Receipts, ReceiptStores

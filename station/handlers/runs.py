@@ -11,8 +11,8 @@ from station.errors import Conflict
 from station.handlers.base import Handler, ListQuery
 from station.handlers.download import Column
 from station.handlers.identity import requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.store.objects.runs import Failure, Run
 from station.units import local_day
 from station.words import Text

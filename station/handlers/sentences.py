@@ -7,6 +7,7 @@ wide ones. A form that is forgotten here is shown in English, which is no harm.
 
 from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
 from station.handlers.drawer_sentences import DRAWER_SENTENCES
+from station.handlers.marking import N_
 from station.handlers.reader_sentences import READER_SENTENCES
 from station.handlers.sale_sentences import SALE_SENTENCES
 from station.protocols.dlt645.errors import (
@@ -15,12 +16,6 @@ from station.protocols.dlt645.errors import (
     SECURITY_ERROR_BITS,
 )
 from station.protocols.dlt698 import dar
-
-
-def N_(message: str) -> str:  # noqa: N802  The name by which the message extractor knows it.
-    """Mark a message for the catalogue where it is not yet said."""
-    return message
-
 
 # Single words and phrases that stand inside sentences, in both languages.
 PHRASES = {

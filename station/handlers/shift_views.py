@@ -5,8 +5,8 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from station.handlers.download import Column
+from station.handlers.marking import N_
 from station.handlers.money import yuan_typed
-from station.handlers.sentences import N_
 from station.prepaid.receipt_words import KIND_NAMES
 from station.store.objects.limits import Approval
 from station.store.objects.shifts import ABANDONED, Shift, ShiftState

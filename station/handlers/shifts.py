@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 from station.errors import Conflict, InvalidValue
 from station.handlers.base import Handler, ListQuery
 from station.handlers.identity import Forbidden, requires
+from station.handlers.marking import N_
 from station.handlers.money import Yuan, whole_fen
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.handlers.shift_views import (
     LINE_NAMES,
     SHIFT_COLUMNS,

@@ -12,8 +12,8 @@ from station.handlers.base import Handler
 from station.handlers.download import Column
 from station.handlers.identity import requires
 from station.handlers.link_views import LINKS_MAX
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.handlers.templating import PROTOCOL_NAMES
 from station.store.objects.meter_days import MeterDay
 from station.units import local_day, utc_now

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from station.errors import InvalidValue
+from station.handlers.marking import N_
 from station.handlers.money import Yuan, whole_fen, yuan_typed
-from station.handlers.sentences import N_
 from station.handlers.tariff_views import prices_view
 from station.prepaid.cards.layout import BCD_FEN_MAX, SETTLEMENT_DAYS, STEP_THRESHOLDS
 from station.prepaid.price_rules import NAME_SIZE_MAX, NOTE_SIZE_MAX, RATES_MAX, settlement_day

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from station.handlers.download import Column
+from station.handlers.marking import N_
 from station.handlers.money import yuan_typed
-from station.handlers.sentences import N_
 from station.prepaid.price_rules import (
     settlement_text,
 )

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.base import Handler, ListQuery
 from station.handlers.identity import Forbidden, requires
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.handlers.tariff_forms import (
     ROWS_OF_SETS,
     SampleBody,

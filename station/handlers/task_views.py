@@ -16,8 +16,8 @@ from station.collector.archive import BACKFILL_DAYS_MAX, PERIODS_MIN
 from station.collector.items import ITEM_BY_CODE
 from station.errors import InvalidValue
 from station.handlers.download import Column
+from station.handlers.marking import N_
 from station.handlers.runs import RunView
-from station.handlers.sentences import N_
 from station.store.objects.tasks import MissedPolicy, TargetKind, Task, TaskPriority
 from station.units import from_local
 

@@ -15,9 +15,9 @@ from station.handlers.identity import requires
 from station.handlers.item_groups import grouped
 from station.handlers.language import Language
 from station.handlers.link_views import LINKS_MAX
+from station.handlers.marking import N_
 from station.handlers.people import Permission
 from station.handlers.runs import RunView, run_view
-from station.handlers.sentences import N_
 from station.handlers.task_templates import TEMPLATE_BY_KEY, TEMPLATES, TaskTemplate
 from station.handlers.task_views import (
     COLUMNS,

@@ -15,8 +15,8 @@ from station.handlers.download import Column
 from station.handlers.groups import Groups
 from station.handlers.identity import requires
 from station.handlers.link_views import LINKS_MAX, LinkView, link_of, live_view
+from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.sentences import N_
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import PROTOCOLS, Terminal
 from station.units import utc_now

@@ -1,6 +1,5 @@
 """Meter change, closing, transfer, correction; and what is believed of a return file."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,26 +23,9 @@ from station.errors import Conflict, InvalidValue
 from station.prepaid.accounts import with_return
 from station.prepaid.cards.dialog import CardContents
 from station.prepaid.terms import ClosingRequest, MeterChangeRequest
-from station.store.database import Database
 from station.store.objects.base import new_id
 from station.store.objects.customers import Customer
 from station.store.objects.orders import Order
-
-
-@pytest.fixture
-async def town(database: Database) -> Town:
-    """A database with a tariff."""
-    town = Town(database)
-    await town.settle()
-    return town
-
-
-@pytest.fixture
-async def counter(town: Town) -> AsyncIterator[Counter]:
-    """A station that sells."""
-    counter = town.counter()
-    yield counter
-    await counter.stop()
 
 
 async def changed(town: Town, counter: Counter, home: Home, remaining_fen: int) -> Order:

@@ -1,6 +1,6 @@
 """What each order puts on the card, read by a decoder that shares no code with it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,6 @@ from station.errors import InvalidValue
 from station.prepaid.cards.layout import Profile
 from station.prepaid.terms import OpeningRequest, ReplacementRequest
 from station.simulator.prepaid_meter import VirtualMeter
-from station.store.database import Database
 from station.store.objects.base import new_id
 from station.store.objects.orders import Order
 from station.store.objects.tariffs import PriceSet, TariffVersion
@@ -32,22 +31,6 @@ LADDER = PriceSet(
 DEARER = replace(LADDER, rates=tuple(rate + Decimal("0.0125") for rate in LADDER.rates))
 LOCAL_NOW = utc_now().replace(tzinfo=None, second=0, microsecond=0)
 NEXT_YEAR, LAST_YEAR = LOCAL_NOW + timedelta(days=365), LOCAL_NOW - timedelta(days=365)
-
-
-@pytest.fixture
-async def town(database: Database) -> Town:
-    """A database with a tariff."""
-    town = Town(database)
-    await town.settle()
-    return town
-
-
-@pytest.fixture
-async def counter(town: Town) -> AsyncIterator[Counter]:
-    """A station that sells."""
-    counter = town.counter()
-    yield counter
-    await counter.stop()
 
 
 async def approve(town: Town, tariff: str, **parts: Any) -> TariffVersion:

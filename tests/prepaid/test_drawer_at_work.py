@@ -14,19 +14,10 @@ from station.prepaid.receipts import Receipts, ReceiptStores
 from station.prepaid.sales import Sales
 from station.prepaid.shifts import Drawer, Shifts
 from station.prepaid.terms import OpeningRequest
-from station.store.database import Database
 from station.store.objects.base import new_id
 from station.store.objects.orders import Order, OrderChange
 
 SITE = Allowed(sale_max_fen=200_00, shift_max_fen=500_00, approval_above_fen=20_00)
-
-
-@pytest.fixture
-async def town(database: Database) -> Town:
-    """The town with its tariff."""
-    town = Town(database)
-    await town.settle()
-    return town
 
 
 @pytest.fixture

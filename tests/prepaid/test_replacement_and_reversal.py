@@ -1,7 +1,5 @@
 """Lost cards and sales that are taken back: the meter credits what was paid, once."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from counter_helpers import (
     CLERK,
@@ -19,25 +17,8 @@ from sale_site import Counter, Home, Town, open_home, sell_home
 from bench import new_card
 from station.errors import CardFailed, Conflict, StationError
 from station.prepaid.terms import ReplacementRequest
-from station.store.database import Database
 from station.store.objects.base import new_id
 from station.store.objects.orders import Order
-
-
-@pytest.fixture
-async def town(database: Database) -> Town:
-    """A database with a tariff."""
-    town = Town(database)
-    await town.settle()
-    return town
-
-
-@pytest.fixture
-async def counter(town: Town) -> AsyncIterator[Counter]:
-    """A station that sells."""
-    counter = town.counter()
-    yield counter
-    await counter.stop()
 
 
 async def replaced(

@@ -1,7 +1,6 @@
 """Opening and purchases on virtual cards and a real database: once, whatever is repeated."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -9,27 +8,10 @@ from sale_site import CLERKS, DESKS, Counter, Home, Town, open_home, opening_of,
 
 from bench import new_card
 from station.errors import Conflict, InvalidValue, NotFound, WrongCard
-from station.store.database import Database
 from station.store.objects.base import new_id
 from station.store.objects.orders import Order
 
 CLERK, DESK = CLERKS[0], DESKS[0]
-
-
-@pytest.fixture
-async def town(database: Database) -> Town:
-    """A database with a tariff."""
-    town = Town(database)
-    await town.settle()
-    return town
-
-
-@pytest.fixture
-async def counter(town: Town) -> AsyncIterator[Counter]:
-    """A station that sells."""
-    counter = town.counter()
-    yield counter
-    await counter.stop()
 
 
 async def opened(town: Town, counter: Counter, amount_fen: int = 100_00) -> Home:

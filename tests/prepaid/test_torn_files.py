@@ -4,8 +4,6 @@ Real cards promise no whole writes. Whatever is torn, the order is finished on t
 a further card serves, and the meter credits what the journal says.
 """
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sale_site import CLERKS, DESKS, Counter, Home, Town, open_home, opening_of, sell_home
 
@@ -13,29 +11,12 @@ from station.errors import CardFailed
 from station.prepaid.cards import apdu
 from station.prepaid.terms import ReplacementRequest
 from station.simulator.card import VirtualCard
-from station.store.database import Database
 from station.store.objects.base import new_id
 
 PARAMETERS_WRITE = bytes.fromhex("04D681")
 WALLET_WRITE = bytes.fromhex("04D682")
 PRICES_WRITE = bytes.fromhex("04D683")
 DESK, CLERK = DESKS[0], CLERKS[0]
-
-
-@pytest.fixture
-async def town(database: Database) -> Town:
-    """A town with a tariff."""
-    town = Town(database)
-    await town.settle()
-    return town
-
-
-@pytest.fixture
-async def counter(town: Town) -> AsyncIterator[Counter]:
-    """A counter that is not cut."""
-    counter = town.counter()
-    yield counter
-    await counter.stop()
 
 
 def tear(counter: Counter, head: bytes, file: int, new: int) -> None:
