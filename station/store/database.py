@@ -24,6 +24,7 @@ from station.store.driver import (
 )
 from station.store.objects.accounts import Accounts
 from station.store.objects.blocks import Blocks
+from station.store.objects.changes import Changes
 from station.store.objects.channels import Channels
 from station.store.objects.commands import Commands
 from station.store.objects.coverage import Coverage
@@ -39,9 +40,11 @@ from station.store.objects.meter_days import MeterDays
 from station.store.objects.meter_health import MeterHealths
 from station.store.objects.meters import Meters
 from station.store.objects.orders import Orders
+from station.store.objects.places import Places
 from station.store.objects.reader_agents import ReaderAgents
 from station.store.objects.readings import Readings
 from station.store.objects.receipts import Prints, Receipts
+from station.store.objects.roles import Roles
 from station.store.objects.runs import Runs
 from station.store.objects.sessions import Sessions
 from station.store.objects.settings import Settings
@@ -78,6 +81,16 @@ class Index:
 INDEXES = (
     Index("meters", [("link", 1)], {}),
     Index("meters", [("groups", 1)], {}),
+    Index("meters", [("place", 1)], {}),
+    Index("ends", [("place", 1)], {}),
+    Index("places", [("parent", 1), ("name", 1)], {"unique": True}),
+    Index(
+        "places",
+        [("code", 1)],
+        {"unique": True, "partialFilterExpression": {"code": {"$gt": ""}}},
+    ),
+    Index("changes", [("object", 1), ("key", 1), ("at", -1), ("_id", -1)], {}),
+    Index("changes", [("at", -1), ("_id", -1)], {}),
     Index("meter_health", [("failures", -1), ("_id", 1)], {}),
     # Four years of success rates: one year beside the others.
     Index("meter_days", [("at", 1), ("meter", 1)], {}),
@@ -168,9 +181,11 @@ class Database:
         self._client = client
         self.name = name
         ends, meters = collection("ends"), collection("meters")
-        self.terminals = Terminals(ends, meters)
-        self.channels = Channels(ends, meters)
-        self.meters = Meters(meters, ends)
+        places, self.changes = collection("places"), Changes(collection("changes"))
+        self.places = Places(places, ends, meters, self.changes)
+        self.terminals = Terminals(ends, meters, places, self.changes)
+        self.channels = Channels(ends, meters, places, self.changes)
+        self.meters = Meters(meters, ends, places, self.changes)
         self.meter_health = MeterHealths(collection("meter_health"))
         self.meter_days = MeterDays(collection("meter_days"))
         self.links = Links(collection("links"))
@@ -199,6 +214,7 @@ class Database:
         self.reader_uses = ReaderUses(collection("reader_uses"))
         self.reader_agents = ReaderAgents(collection("reader_agents"))
         self.users = Users(collection("users"))
+        self.roles = Roles(collection("roles"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))
 

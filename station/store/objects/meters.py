@@ -10,6 +10,8 @@ from pymongo.errors import DuplicateKeyError
 from station.errors import InvalidValue
 from station.store.driver import Collection
 from station.store.objects.base import Many, Objects, Page, matching, new_id
+from station.store.objects.changes import Changes
+from station.store.objects.places import hold_place
 from station.units import utc_now
 
 
@@ -18,7 +20,8 @@ class Meter:
     """A meter: `address` is 12 digits, `link` a terminal's address or a channel's name.
 
     A meter of DL/T 698.45 may have 2 to 32 hex digits. Point 0 is the link itself: a meter that
-    dials in by itself.
+    dials in by itself. `place` is a place's id; empty: where its terminal is. `stage` is one of
+    STAGES, since `stage_since`.
     """
 
     address: str
@@ -32,6 +35,9 @@ class Meter:
     profile_interval_min: int = 0  # 0: the meter keeps no load profile that the station reads.
     tariffs: int = 4
     groups: tuple[str, ...] = ()
+    place: str = ""
+    stage: str = "active"
+    stage_since: datetime | None = None  # None: as long as it is in the archive.
     created_at: datetime = field(default_factory=utc_now)
 
 
@@ -42,31 +48,54 @@ class Meters(Objects[Meter]):
     key = "address"
     word = "meter"
 
-    def __init__(self, collection: Collection, ends: Collection) -> None:
+    def __init__(
+        self, collection: Collection, ends: Collection, places: Collection, changes: Changes
+    ) -> None:
         super().__init__(collection)
         self._ends = ends
+        self._places = places
+        self._changes = changes
 
-    async def add(self, thing: Meter) -> None:
-        """Add a new one. Raises Conflict, and InvalidValue when its link does not exist."""
+    async def add(self, thing: Meter, *, by: str = "") -> None:
+        """Add a new one. Raises Conflict, and InvalidValue for a link or place that is not."""
 
         async def work(session: Any) -> None:
-            await self._hold(thing.link, session)
+            await self._hold(thing, session)
             await self._collection.insert(self._to_document(thing), session=session)
+            await self._changes.enter(self.word, thing.address, None, thing, by, session=session)
 
         try:
             await self._collection.transaction(work)
         except DuplicateKeyError:
             raise self._taken(thing.address) from None
 
-    async def save(self, thing: Meter) -> None:
-        """Replace it. Raises NotFound, and InvalidValue when its link does not exist."""
+    async def save(self, thing: Meter, *, by: str = "", reason: str = "") -> None:
+        """Replace it. Raises NotFound, and InvalidValue for a link or place that is not."""
 
         async def work(session: Any) -> None:
-            await self._hold(thing.link, session)
-            document = self._to_document(thing)
             query = self._query(thing.address)
-            if not await self._collection.replace(query, document, session=session):
+            before = await self._collection.find_one(query, session=session)
+            if before is None:
                 raise self._missing(thing.address)
+            await self._hold(thing, session)
+            await self._collection.replace(query, self._to_document(thing), session=session)
+            await self._changes.enter(
+                self.word, thing.address, self._from_document(before), thing, by,
+                session=session, reason=reason,
+            )  # fmt: skip
+
+        await self._collection.transaction(work)
+
+    async def remove(self, key: str, *, by: str = "") -> None:
+        """Remove it. Raises NotFound."""
+
+        async def work(session: Any) -> None:
+            before = await self._collection.find_one(self._query(key), session=session)
+            if before is None:
+                raise self._missing(key)
+            await self._collection.remove(self._query(key), session=session)
+            meter = self._from_document(before)
+            await self._changes.enter(self.word, key, meter, None, by, session=session)
 
         await self._collection.transaction(work)
 
@@ -94,8 +123,9 @@ class Meters(Objects[Meter]):
         """Return the meters with these addresses, or all; unknown ones are left out."""
         return await self._all({} if addresses is None else {"_id": {"$in": [*addresses]}})
 
-    async def _hold(self, link: str, session: Any) -> None:
-        """Write to the link's document, so that its removal at this moment conflicts."""
+    async def _hold(self, thing: Meter, session: Any) -> None:
+        """Write to what the meter hangs on, so that its removal at this moment conflicts."""
         change = {"$set": {"held": new_id()}}
-        if not await self._ends.update({"_id": link}, change, session=session):
-            raise InvalidValue("link", f"there is no terminal or channel {link}")
+        if not await self._ends.update({"_id": thing.link}, change, session=session):
+            raise InvalidValue("link", f"there is no terminal or channel {thing.link}")
+        await hold_place(self._places, thing.place, session)

@@ -17,7 +17,8 @@ class Terminal:
     `address` is 8 hex digits in capitals (1376.1), 2 to 32 hex digits (698.45), or a name (a DTU,
     which is known by its registration packet). `registration` and `heartbeat` are a DTU's packets
     in hex; `echo` sends them back. `parallel_ports`: it takes one question per port at a time.
-    `collects`: it stores its meters' data itself.
+    `collects`: it stores its meters' data itself. `place` is a place's id. `stage` is one of
+    STAGES, since `stage_since`.
     """
 
     address: str
@@ -30,6 +31,9 @@ class Terminal:
     parallel_ports: bool = False
     collects: bool = False
     groups: tuple[str, ...] = ()
+    place: str = ""
+    stage: str = "active"
+    stage_since: datetime | None = None  # None: as long as it is in the archive.
 
 
 class Terminals(Ends[Terminal]):
