@@ -2,22 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from pydantic import BaseModel
 
 from station.collector.completeness import TaskCompleteness
 from station.collector.memory import DEAD_AFTER
-from station.handlers.base import Handler
+from station.handlers.desk import DeskHandler
 from station.handlers.freshness import written
 from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, live_view
+from station.handlers.order_views import ORDER_WORDS, OrderView
 from station.handlers.people import Permission
 from station.handlers.runs import RunView, run_view
 from station.store.objects.links import LinkState
+from station.units import day_start
 
 RUNS_SHOWN = 8
 LINKS_SHOWN = 8
+UNFINISHED_SHOWN = 3  # Each is a broad line above everything else; the counter has them all.
 NAMED_MAX = 5  # Things that are named in one line; the list has them all.
 
 
@@ -37,11 +40,25 @@ class Few(BaseModel):
     items: list[str]
 
 
+class Selling(BaseModel):
+    """What was sold today, and what nobody has finished yet: the person's own first.
+
+    `orders` stand today; together they took `amount_fen`, less what was given back.
+    `unfinished_all` counts unfinished orders of any day, `unfinished` are the first of them.
+    """
+
+    orders: int
+    amount_fen: int
+    unfinished_all: int
+    unfinished: list[OrderView]
+
+
 class Overview(BaseModel):
     """The state of the whole station; meters that wait for a run under way are not silent.
 
     `failing` are meters that gave nothing in several runs in a row, `overfull` buses that are asked
     for more than fits into a day, `fullest` the share of the fullest, `commands` those that wait.
+    `selling` is for those who may sell, at a station that does.
     """
 
     day: date
@@ -63,9 +80,10 @@ class Overview(BaseModel):
     fullest: float
     commands: int
     runs: list[RunView]
+    selling: Selling | None
 
 
-class OverviewHandler(Handler):
+class OverviewHandler(DeskHandler):
     """/, /api/overview"""
 
     @requires(Permission.VIEW)
@@ -104,12 +122,32 @@ class OverviewHandler(Handler):
             fullest=buses[0].share if buses else 0.0,
             commands=await self._waiting_commands(),
             runs=[run_view(run) for run in runs],
+            selling=await self._selling(today.day),
         )
         worst: list[LinkView] = [
             live_view(parts, state) for state in (*unknown[0], *offline[0], *online[0])
         ]
         self.show(
-            "overview.html", view, links=worst[:LINKS_SHOWN], named_max=NAMED_MAX, least=DEAD_AFTER
+            "overview.html",
+            view,
+            links=worst[:LINKS_SHOWN],
+            named_max=NAMED_MAX,
+            least=DEAD_AFTER,
+            **ORDER_WORDS,
+        )
+
+    async def _selling(self, day: date) -> Selling | None:
+        if not (self.can(Permission.SELL) and self.is_selling):
+            return None
+        zone = self.parts.config.site.zone_info
+        since, until = day_start(day, zone), day_start(day + timedelta(days=1), zone)
+        sold = await self.parts.database.orders.standing(since, until)
+        unfinished = await self.unfinished()
+        return Selling(
+            orders=sold.orders,
+            amount_fen=sold.amount_fen,
+            unfinished_all=len(unfinished),
+            unfinished=unfinished[:UNFINISHED_SHOWN],
         )
 
     async def _waiting_commands(self) -> int:

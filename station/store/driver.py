@@ -88,6 +88,13 @@ class Collection:
             found: list[Document] = await cursor.to_list(None)
             return found
 
+    async def aggregate(self, stages: Sequence[Query], *, session: Any = None) -> list[Document]:
+        """Return what a pipeline makes of the documents."""
+        with our_errors():
+            cursor = self._collection.aggregate([*stages], session=session)
+            made: list[Document] = await cursor.to_list(None)
+            return made
+
     async def count(self, query: Query, *, limit: int | None = None) -> int:
         """Return how many documents match, counting no further than the limit."""
         bound: dict[str, Any] = {} if limit is None else {"limit": limit}

@@ -128,6 +128,14 @@ class OrderChange:
     after: Order
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many orders stand, and what they took in all, less what they gave back, in fen."""
+
+    orders: int
+    amount_fen: int
+
+
 class Orders(Objects[Order]):
     """The journal of the site."""
 
@@ -254,6 +262,13 @@ class Orders(Objects[Order]):
             span = {"$gte": since, "$lt": until}
             query["at"] = {name: value for name, value in span.items() if value is not None}
         return await self._page(query, skip, limit, order=[("_id", -1)])
+
+    async def standing(self, since: datetime, until: datetime) -> Standing:
+        """Return what the orders with since <= at < until come to; abandoned ones do not count."""
+        wanted = {"at": {"$gte": since, "$lt": until}, "state": {"$ne": "abandoned"}}
+        sums = {"_id": None, "orders": {"$sum": 1}, "amount_fen": {"$sum": "$amount_fen"}}
+        found = await self._collection.aggregate([{"$match": wanted}, {"$group": sums}])
+        return Standing(found[0]["orders"], found[0]["amount_fen"]) if found else Standing(0, 0)
 
     async def _hold_shift(self, shift: str | None, by: str, session: Any) -> None:
         """Write to the shift's document, so that its closing at this moment conflicts."""
