@@ -10,7 +10,12 @@ from station.handlers.base import ListQuery, local_path
 from station.handlers.identity import requires, status_of
 from station.handlers.limits import LimitsBase
 from station.handlers.money import Money, yuan_typed
-from station.handlers.people import PASSWORD_SIZE_MAX, ROLES, Permission, TooManyAttempts
+from station.handlers.people import (
+    PASSWORD_SIZE_MAX,
+    Permission,
+    TooManyAttempts,
+    permissions_of,
+)
 from station.handlers.shift_views import APPROVAL_COLUMNS, LINE_NAMES, ApprovalList, approval_view
 from station.prepaid.limits import REASON_SIZE_MAX
 
@@ -51,7 +56,7 @@ class ApprovalsHandler(LimitsBase):
         approvals, total = await store.list(query.text, skip=skip, limit=limit)
         used = await store.used([approval.id for approval in approvals])
         rows = [approval_view(each, used.get(each.id)) for each in approvals]
-        self.show_list(
+        await self.show_list(
             "approvals.html",
             ApprovalList(items=rows, total=total),
             rows,
@@ -110,9 +115,10 @@ class ApprovalsHandler(LimitsBase):
             None if user is None else user.password_hash,
             password,
         )
-        if user is None or not right:
+        if user is None or user.is_disabled or not right:
             raise InvalidValue("password", "the name or the password is not right")
-        if Permission.APPROVE not in ROLES.get(user.role, ()):
+        changed = await self.parts.database.roles.find(user.role)
+        if Permission.APPROVE not in permissions_of(user.role, changed):
             raise InvalidValue("approver", f"{name} may not approve; ask a supervisor")
 
 

@@ -1,7 +1,7 @@
 """Commands: what was ordered, did it happen, and ordering more.
 
-Whoever may collect may order a read. A set and a control are an administrator's, and go over a page
-that names the meter and asks why.
+Whoever may collect may order a read. A set and a control need a permission of their own, and go over a
+page that names the meter and asks why.
 """
 
 import secrets
@@ -163,7 +163,7 @@ class CommandHandler(Handler):
 
     def check_may(self, kind: CommandKind) -> None:
         """Raise Forbidden unless the person's role allows this kind of command."""
-        needed = Permission.COLLECT if kind == "read" else Permission.ADMINISTER
+        needed = Permission.COLLECT if kind == "read" else Permission.CONTROL
         if not self.can(needed):
             role = self.user.role if self.user else ""
             raise Forbidden(self.language.say("the role %(role)s does not allow this", role=role))
@@ -185,7 +185,7 @@ class CommandsHandler(CommandHandler):
         )
         items = await self.views_of(commands)
         view = CommandList(items=items, total=total)
-        self.show_list(
+        await self.show_list(
             "commands.html",
             view,
             items,
@@ -275,7 +275,7 @@ class NewCommandHandler(CommandHandler):
 class ConfirmCommandHandler(CommandHandler):
     """/meters/ADDRESS/commands/confirm"""
 
-    @requires(Permission.ADMINISTER)
+    @requires(Permission.CONTROL)
     async def get(self, address: str) -> None:
         meter = await self.parts.database.meters.get(address)
         what = self.parse_query(What)

@@ -36,13 +36,14 @@ from station.handlers.bus_views import Buses
 from station.handlers.language import Language, preferred_language
 from station.handlers.parts import Parts
 from station.handlers.people import (
-    ROLES,
     SESSION_IDLE,
     SESSION_TOUCH,
     PasswordGate,
     Permission,
     TooManyAttempts,
     hash_token,
+    known_permissions,
+    permissions_of,
 )
 from station.handlers.today import Today
 from station.store.objects.sessions import Session
@@ -154,6 +155,7 @@ class Identity(RequestHandler):
     tools: Tools
     user: User | None = None
     session: Session | None = None
+    permissions: frozenset[Permission] = frozenset()
     language: Language
 
     def initialize(self, parts: Parts, tools: Tools) -> None:
@@ -191,7 +193,12 @@ class Identity(RequestHandler):
 
     def can(self, permission: Permission) -> bool:
         """Tell whether the person who asks has a permission."""
-        return self.user is not None and permission in ROLES.get(self.user.role, frozenset())
+        return permission in self.permissions
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """The ids of the places whose devices the person deals with; none for everywhere."""
+        return () if self.user is None else self.user.areas
 
     async def _identify(self) -> None:
         token = self.bearer
@@ -204,13 +211,21 @@ class Identity(RequestHandler):
         now = utc_now()
         if session is None or session.expires_at <= now:
             return
-        self.user = await self.parts.database.users.find(session.user)
-        if self.user is None:
+        user = await self.parts.database.users.find(session.user)
+        if user is None or user.is_disabled:
             return
-        self.session = session
+        self.user, self.session = user, session
+        self.permissions = await self._permissions_of(user, session)
         self.language = self.tools.languages[self._language_code()]
         if session.kind == "browser" and now - session.last_seen >= SESSION_TOUCH:
             await sessions.touch(session.token_hash, now, now + SESSION_IDLE)
+
+    async def _permissions_of(self, user: User, session: Session) -> frozenset[Permission]:
+        """Return what the person may do with this login: a program's token may have less."""
+        permissions = permissions_of(user.role, await self.parts.database.roles.find(user.role))
+        if session.scope is None:
+            return permissions
+        return permissions & (known_permissions(session.scope) | {Permission.VIEW})
 
     def _check_permission(self, permission: Permission | None) -> None:
         if self.user is None:

@@ -9,7 +9,7 @@ from station.handlers.base import Handler
 from station.handlers.identity import requires
 from station.handlers.marking import N_
 from station.handlers.money import Yuan, whole_fen
-from station.handlers.people import ROLES, Permission
+from station.handlers.people import Permission, permissions_of
 from station.handlers.shift_views import LimitsList, LimitsView
 from station.prepaid.limits import Allowed, Limits
 from station.store.objects.limits import ClerkLimits
@@ -74,10 +74,11 @@ class LimitsHandler(LimitsBase):
     @requires(Permission.ADMINISTER)
     async def get(self) -> None:
         own = {each.clerk: each for each in await self.parts.database.limits.list()}
+        changed = {role.name: role for role in await self.parts.database.roles.list()}
         items = [
             await self.view_of(user, own.get(user.name) or ClerkLimits(user.name))
             for user in await self.parts.database.users.list()
-            if Permission.SELL in ROLES.get(user.role, ())
+            if Permission.SELL in permissions_of(user.role, changed.get(user.role))
         ]
         self.show("limits.html", LimitsList(items=items, total=len(items)))
 

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from enum import Enum
@@ -17,6 +18,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from station.errors import InvalidValue, StationError
+from station.store.objects.roles import Role
 from station.store.objects.sessions import Session
 
 SESSION_IDLE = timedelta(hours=12)  # One working day with its breaks.
@@ -39,18 +41,44 @@ class Permission(Enum):
     SELL = "sell"
     APPROVE = "approve"
     CONFIGURE = "configure"
+    CONTROL = "control"
+    AUDIT = "audit"
     ADMINISTER = "administer"
 
 
+ADMINISTRATOR = "administrator"
+# What the five built-in roles may until the site says otherwise; an administrator may always all.
 ROLES: dict[str, frozenset[Permission]] = {
-    "administrator": frozenset(Permission),
+    ADMINISTRATOR: frozenset(Permission),
     "technician": frozenset({Permission.VIEW, Permission.COLLECT, Permission.CONFIGURE}),
     "supervisor": frozenset(
-        {Permission.VIEW, Permission.COLLECT, Permission.SELL, Permission.APPROVE}
+        {
+            Permission.VIEW,
+            Permission.COLLECT,
+            Permission.SELL,
+            Permission.APPROVE,
+            Permission.CONTROL,
+        }
     ),
     "clerk": frozenset({Permission.VIEW, Permission.COLLECT, Permission.SELL}),
     "reader": frozenset({Permission.VIEW}),
 }
+
+
+def permissions_of(role: str, changed: Role | None) -> frozenset[Permission]:
+    """Return what a role may do; `changed` is what the site made of it, None if nothing.
+
+    Everybody with a role may at least look. A role that is gone may nothing.
+    """
+    if role == ADMINISTRATOR or changed is None:
+        return ROLES.get(role, frozenset())
+    return known_permissions(changed.permissions) | {Permission.VIEW}
+
+
+def known_permissions(names: Iterable[str]) -> frozenset[Permission]:
+    """Return the permissions of these names; a newer station's are left out."""
+    known = {permission.value for permission in Permission}
+    return frozenset(Permission(name) for name in names if name in known)
 
 
 class TooManyAttempts(StationError):

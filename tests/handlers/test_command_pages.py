@@ -77,7 +77,7 @@ async def test_roles(yard: Office) -> None:
     path = f"/meters/{METER}/commands"
     assert (await reader.get(f"{path}/new")).code == 403
     page = await technician.get(f"{path}/new")
-    assert "Setting and controlling are an administrator's." in words_of(page)
+    assert "Your role may neither set nor control." in words_of(page)
     assert (await technician.get(f"{path}/confirm?kind=control&order=trip")).code == 403
 
     boss = await yard.somebody()
