@@ -15,11 +15,13 @@ RUNTIME = [
     "pymongo>=4.9,<5",
     "pyscard>=2.2",
     "pyserial>=3.5",
+    "python-calamine>=0.3",
     "pyyaml>=6.0",
     "reportlab>=4.2",
     "segno>=1.6",
     "tornado>=6.4",
     "tzdata",
+    "xlsxwriter>=3.2",
 ]
 
 # A private mongod for boxes that have none. Other processors set database.uri instead.

@@ -213,7 +213,7 @@ class AccountsHandler(AccountHandler):
         )
         rows = await account_views(database, accounts)
         view = AccountList(items=rows, total=total)
-        self.show_list("accounts.html", view, rows, COLUMNS, filter=query, **ACCOUNT_WORDS)
+        await self.show_list("accounts.html", view, rows, COLUMNS, filter=query, **ACCOUNT_WORDS)
 
     @requires(Permission.SELL)
     async def post(self) -> None:

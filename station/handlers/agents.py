@@ -74,7 +74,7 @@ class AgentsHandler(Handler):
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         view = await self._all(query)
-        self.show_list("agents.html", view, view.items, COLUMNS, **self._page(query))
+        await self.show_list("agents.html", view, view.items, COLUMNS, **self._page(query))
 
     @requires(Permission.SELL)
     async def post(self) -> None:

@@ -3,6 +3,7 @@
 A page and its JSON are made from one view, so they cannot drift apart.
 """
 
+import asyncio
 import json
 import logging
 from collections import defaultdict
@@ -14,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from tornado.web import HTTPError
 
 from station.errors import InvalidValue, StationError
-from station.handlers.download import ROWS_MAX, Column, to_csv
+from station.handlers.download import ROWS_MAX, XLSX_TYPE, Column, to_csv, to_xlsx, writing
 from station.handlers.identity import SESSION_COOKIE, Identity, status_of
 from station.handlers.language import LANGUAGES
 from station.handlers.people import Permission
@@ -133,7 +134,7 @@ class Handler(Identity):
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.write(view.model_dump_json())
 
-    def show_list(
+    async def show_list(
         self,
         template: str,
         view: BaseModel,
@@ -141,24 +142,45 @@ class Handler(Identity):
         columns: Sequence[Column[Row]],
         **context: Any,
     ) -> None:
-        """Write a list: as a page, as JSON, or as CSV when the query says `format=csv`."""
+        """Write a list: as a page, as JSON, or as the file that the query's `format` names."""
         if self.is_download:
-            text = to_csv(rows, columns, self.language, self.parts.config.site.zone_info)
-            self.send_file(text, "csv", "text/csv")
+            await self.send_table(rows, columns)
         else:
             self.show(template, view, **context)
+
+    async def send_table(self, rows: Sequence[Row], columns: Sequence[Column[Row]]) -> None:
+        """Write a table as a workbook for `format=xlsx`, else as CSV."""
+        zone = self.parts.config.site.zone_info
+        if not self.wants_workbook:
+            self.send_file(to_csv(rows, columns, self.language, zone), "csv", "text/csv")
+            return
+        loop = asyncio.get_running_loop()
+        content = await loop.run_in_executor(
+            writing, to_xlsx, self.file_name, rows, columns, self.language, zone
+        )
+        self.send_file(content, "xlsx", XLSX_TYPE)
 
     def set_session_cookie(self, token: str) -> None:
         """Let the browser keep a session's token, out of reach of scripts and other sites."""
         secure = self.request.protocol == "https"
         self.set_cookie(SESSION_COOKIE, token, httponly=True, samesite="Lax", secure=secure)
 
-    def send_file(self, text: str, ending: str, kind: str) -> None:
-        """Write a text that the browser keeps as a file."""
-        name = self.request.path.removeprefix("/api").strip("/").replace("/", "-")
-        self.set_header("Content-Type", f"{kind}; charset=UTF-8")
-        self.set_header("Content-Disposition", f'attachment; filename="{name}.{ending}"')
-        self.write(text)
+    def send_file(self, content: str | bytes, ending: str, kind: str) -> None:
+        """Write a text, or bytes, that the browser keeps as a file."""
+        charset = "; charset=UTF-8" if isinstance(content, str) else ""
+        self.set_header("Content-Type", kind + charset)
+        self.set_header("Content-Disposition", f'attachment; filename="{self.file_name}.{ending}"')
+        self.write(content)
+
+    @property
+    def file_name(self) -> str:
+        """What a file made of this page is called, without its ending."""
+        return self.request.path.removeprefix("/api").strip("/").replace("/", "-")
+
+    @property
+    def wants_workbook(self) -> bool:
+        """Whether the file that is asked for is a workbook; any other is CSV."""
+        return self.get_query_argument("format", "") == "xlsx"
 
     @property
     def is_download(self) -> bool:

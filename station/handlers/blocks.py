@@ -61,7 +61,7 @@ class BlocksHandler(Handler):
             "reason": "",
         }
         view = await self._all(query)
-        self.show_list("blocks.html", view, view.items, COLUMNS, filter=query, typed=typed)
+        await self.show_list("blocks.html", view, view.items, COLUMNS, filter=query, typed=typed)
 
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:

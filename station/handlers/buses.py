@@ -50,7 +50,7 @@ class BusesHandler(Handler):
             overfull=sum(bus.share > 1 for bus in buses),
         )
         tasks = [] if self.wants_json else (await self.parts.database.tasks.list(limit=1000))[0]
-        self.show_list(
+        await self.show_list(
             "buses.html", view, view.items, COLUMNS,
             filter=query, tasks=tasks, eaters_shown=EATERS_SHOWN,
         )  # fmt: skip

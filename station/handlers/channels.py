@@ -85,7 +85,7 @@ class ChannelsHandler(ChannelHandler):
         skip, limit = self.span(query)
         channels, total = await self.parts.database.channels.list(query.text, skip, limit)
         items = [await self.view_of(channel) for channel in channels]
-        self.show_list("", ChannelList(items=items, total=total), items, COLUMNS)
+        await self.show_list("", ChannelList(items=items, total=total), items, COLUMNS)
 
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:

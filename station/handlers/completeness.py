@@ -18,7 +18,7 @@ from station.handlers.download import ROWS_MAX, Column
 from station.handlers.identity import requires
 from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.pieces import send_csv
+from station.handlers.pieces import send_pieces
 from station.handlers.runs import RunHandler, cause_name, item_name
 from station.store.objects.meters import Meter
 from station.store.objects.runs import Run
@@ -293,7 +293,7 @@ class CompletenessHandler(CalendarHandler):
                 found = await self.parts.completeness.of_days(task, some, items, days[0], days[-1])
                 yield [DayRow(row=row, cell=cell) for row, cell in _days_of(found, days)]
 
-        await send_csv(self, pieces(), COLUMNS)
+        await send_pieces(self, pieces(), COLUMNS)
 
 
 class FillHandler(CalendarHandler):

@@ -122,7 +122,7 @@ class CustomersHandler(CustomerHandler):
             for customer in customers
         ]
         view = CustomerList(items=rows, total=total)
-        self.show_list("customers.html", view, rows, COLUMNS, filter=query)
+        await self.show_list("customers.html", view, rows, COLUMNS, filter=query)
 
     @requires(Permission.SELL)
     async def post(self) -> None:

@@ -88,7 +88,7 @@ class EventsHandler(Handler):
         )
         items = [event_view(event, self.language) for event in events]
         view = EventList(items=items, total=total)
-        self.show_list(
+        await self.show_list(
             "events.html", view, items, COLUMNS, filter=query, kinds=_kinds(), groups=GROUP_NAMES
         )
 

@@ -74,7 +74,7 @@ class FailuresHandler(Handler):
         query = self.parse_query(FailuresQuery)
         rows, total = await self._find(query)
         view = FailureList(items=rows, total=total)
-        self.show_list("failures.html", view, rows, COLUMNS, filter=query)
+        await self.show_list("failures.html", view, rows, COLUMNS, filter=query)
 
     async def _find(self, query: FailuresQuery) -> tuple[list[FailureRow], int]:
         skip, limit = self.span(query)

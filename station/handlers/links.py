@@ -133,7 +133,9 @@ class LinksHandler(Handler):
             flapping=counts.flapping,
         )
         protocols = (*PROTOCOLS, "dlt645")
-        self.show_list("links.html", view, view.items, COLUMNS, filter=query, protocols=protocols)
+        await self.show_list(
+            "links.html", view, view.items, COLUMNS, filter=query, protocols=protocols
+        )
 
 
 class LinkHandler(Handler):
@@ -163,7 +165,7 @@ class LinkHistoryHandler(Handler):
         view = LinkHistory(
             link=link, items=items, total=total, traffic=await self._traffic(address)
         )
-        self.show_list("link_history.html", view, items, EVENT_COLUMNS, filter=query)
+        await self.show_list("link_history.html", view, items, EVENT_COLUMNS, filter=query)
 
     async def _events(self, address: str, skip: int, limit: int) -> tuple[list[LinkEventView], int]:
         """Return a page of events; each lasted until the one above it, the newest until now."""

@@ -205,7 +205,7 @@ class MetersHandler(MeterHandler):
         rows = await self.rows_of(meters)
         choices = {} if self.wants_json else await self.form_choices()
         view = MeterList(items=rows, total=total)
-        self.show_list("meters.html", view, rows, COLUMNS, filter=query, **choices)
+        await self.show_list("meters.html", view, rows, COLUMNS, filter=query, **choices)
 
     async def _find(self, query: MetersQuery) -> tuple[list[Meter], int]:
         skip, limit = self.span(query)

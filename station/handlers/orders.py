@@ -91,7 +91,7 @@ class OrdersHandler(OrderHandler):
         rows = await self.order_views(orders)
         standing = sum(order.amount_fen for order in orders if order.state != "abandoned")
         view = OrderList(items=rows, total=total, amount_fen=standing)
-        self.show_list("orders.html", view, rows, COLUMNS, filter=query, **ORDER_WORDS)
+        await self.show_list("orders.html", view, rows, COLUMNS, filter=query, **ORDER_WORDS)
 
 
 class OneOrderHandler(OrderHandler):

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from station.handlers.base import Handler
-from station.handlers.download import Column, to_csv
+from station.handlers.download import XLSX_TYPE, Column, Workbook, to_csv, writing
 
 ROWS_PER_PIECE = 1000  # Made and written in some 20 ms.
 
@@ -23,16 +23,36 @@ async def rows_of(
         yield [make(thing) for thing in things[start : start + ROWS_PER_PIECE]]
 
 
-async def send_csv(
+async def send_pieces(
     handler: Handler, pieces: AsyncIterable[Sequence[Row]], columns: Sequence[Column[Row]]
 ) -> None:
-    """Write a table as a CSV file."""
+    """Write a table as the file that is asked for, CSV or a workbook."""
+    if handler.wants_workbook:
+        await _send_workbook(handler, pieces, columns)
+    else:
+        await _send_csv(handler, pieces, columns)
+
+
+async def _send_csv(
+    handler: Handler, pieces: AsyncIterable[Sequence[Row]], columns: Sequence[Column[Row]]
+) -> None:
     zone = handler.parts.config.site.zone_info
     handler.send_file(to_csv([], columns, handler.language, zone), "csv", "text/csv")
     async for rows in pieces:
         text = to_csv(rows, columns, handler.language, zone)
         handler.write(text.split("\r\n", 1)[1])  # The head is there already.
         await _go_on(handler)
+
+
+async def _send_workbook(
+    handler: Handler, pieces: AsyncIterable[Sequence[Row]], columns: Sequence[Column[Row]]
+) -> None:
+    zone, loop = handler.parts.config.site.zone_info, asyncio.get_running_loop()
+    book = Workbook(handler.file_name, columns, handler.language, zone)
+    async for rows in pieces:
+        await loop.run_in_executor(writing, book.add, rows)
+    content = await loop.run_in_executor(writing, book.to_bytes)
+    handler.send_file(content, "xlsx", XLSX_TYPE)
 
 
 async def send_json(

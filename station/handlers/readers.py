@@ -84,7 +84,7 @@ class ReadersHandler(Handler):
         found = [each for each in found if text in f"{each.name} {each.port}".casefold()]
         skip, limit = self.span(query)
         view = ReaderList(items=found[skip : skip + limit], total=len(found), troubles=troubles)
-        self.show_list(
+        await self.show_list(
             "readers.html",
             view,
             view.items,

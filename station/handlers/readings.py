@@ -15,7 +15,7 @@ from station.handlers.download import Column
 from station.handlers.identity import requires
 from station.handlers.marking import N_
 from station.handlers.people import Permission
-from station.handlers.pieces import rows_of, send_csv, send_json
+from station.handlers.pieces import rows_of, send_json, send_pieces
 from station.store.objects.readings import Quality, Reading, Source
 from station.units import day_start, local_day, utc_now
 from station.words import Text
@@ -206,7 +206,7 @@ class ReadingsHandler(CurveHandler):
             return self.reading_view(reading, former.get(reading.moment, ()))
 
         if self.is_download:
-            await send_csv(self, rows_of(readings, view), COLUMNS)
+            await send_pieces(self, rows_of(readings, view), COLUMNS)
             return
         if self.wants_json:
             await send_json(self, rows_of(readings, view), len(readings))
@@ -239,7 +239,7 @@ class ConsumptionHandler(CurveHandler):
         items, step = await self._intervals(query.meter, item, start, end)
         view = IntervalList(items=items, total=len(items), unit=item.unit, step=step)
         if self.is_download:
-            self.show_list("", view, items, INTERVAL_COLUMNS)
+            await self.show_list("", view, items, INTERVAL_COLUMNS)
         else:
             self.write_json(view)
 

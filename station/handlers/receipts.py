@@ -129,7 +129,7 @@ class ReceiptsHandler(ReceiptsBase):
         )
         rows = [receipt_view(each, []) for each in receipts]
         view = ReceiptList(items=rows, total=total)
-        self.show_list(
+        await self.show_list(
             "receipts.html", view, rows, COLUMNS,
             filter=query, kind_names=LINE_NAMES, number_text=number_text,
         )  # fmt: skip

@@ -136,7 +136,7 @@ class RunsHandler(Handler):
         items = [run_view(run) for run in runs]
         tasks = [] if self.wants_json else (await self.parts.database.tasks.list(limit=1000))[0]
         view = RunList(items=items, total=total)
-        self.show_list("runs.html", view, items, COLUMNS, filter=query, tasks=tasks)
+        await self.show_list("runs.html", view, items, COLUMNS, filter=query, tasks=tasks)
 
 
 class RunHandler(Handler):
@@ -164,7 +164,7 @@ class OneRunHandler(RunHandler):
         view = run_view(run, failures=True)
         if run.state == "running":
             view.finish_at = await self.parts.budget.finish_of(run)
-        self.show_list("run.html", view, view.failures, FAILURE_COLUMNS)
+        await self.show_list("run.html", view, view.failures, FAILURE_COLUMNS)
 
 
 class RefillRunHandler(RunHandler):

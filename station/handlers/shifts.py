@@ -123,7 +123,7 @@ class ShiftsHandler(ShiftHandler):
             query.text, query.state, query.clerk, skip=skip, limit=limit
         )
         rows = [shift_view(shift) for shift in shifts]
-        self.show_list(
+        await self.show_list(
             "shifts.html",
             ShiftList(items=rows, total=total),
             rows,

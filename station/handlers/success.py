@@ -96,7 +96,7 @@ class SuccessHandler(Handler):
             asked=sum(row.asked for row in counts),
             answered=sum(row.answered for row in counts),
         )
-        self.show_list(
+        await self.show_list(
             "success.html", view, items, COLUMNS,
             filter=query, sides=SIDES, first=first, last=last,
         )  # fmt: skip

@@ -187,7 +187,7 @@ class TariffsHandler(TariffHandler):
         )
         items = await self.views_of(versions)
         view = TariffList(items=items, total=total)
-        self.show_list("tariffs.html", view, items, COLUMNS, filter=query, **self.words())
+        await self.show_list("tariffs.html", view, items, COLUMNS, filter=query, **self.words())
 
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:

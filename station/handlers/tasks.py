@@ -157,7 +157,9 @@ class TasksHandler(TaskHandler):
         loads = await self.tools.buses.load_of([task.id for task in tasks])
         items = [await self.view_of(task, loads.get(task.id)) for task in tasks]
         view = TaskList(items=items, total=total)
-        self.show_list("tasks.html", view, items, COLUMNS, filter=query, templates=self.templates())
+        await self.show_list(
+            "tasks.html", view, items, COLUMNS, filter=query, templates=self.templates()
+        )
 
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:

@@ -129,7 +129,7 @@ class TerminalsHandler(TerminalHandler):
         terminals, total = await self.parts.database.terminals.list(query.text, skip, limit)
         items = await self._views(terminals)
         view = TerminalList(items=items, total=total)
-        self.show_list("terminals.html", view, items, COLUMNS, filter=query)
+        await self.show_list("terminals.html", view, items, COLUMNS, filter=query)
 
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:
