@@ -36,7 +36,7 @@ from whole.stations import StationProcess, free_port, until
 from station import config, demo
 from station.__main__ import _parser as command_line
 from station.collector import memory, plan
-from station.collector.archive import BACKFILL_DAYS_MAX
+from station.collector.archive_checks import BACKFILL_DAYS_MAX
 from station.collector.items import ITEMS
 from station.collector.outcome import CAUSE_NAMES, Cause
 from station.collector.run import ROUND_PAUSES_S

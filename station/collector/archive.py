@@ -4,41 +4,35 @@ Every value is checked where it comes in, and whoever depends on it hears of a c
 which terminals are known, the channels which lines to open, the scheduler which task moved.
 """
 
-import re
+import asyncio
+import time
+from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 
-from station.collector.grid import MINUTES_A_DAY, check_cron
-from station.collector.items import DLT698, ITEM_BY_CODE
+from station.collector.archive_checks import (
+    check_parent,
+    checked_channel,
+    checked_meter,
+    checked_place,
+    checked_task,
+    checked_terminal,
+)
 from station.collector.memory import Memory
 from station.collector.scheduler import Scheduler
 from station.errors import InvalidValue
 from station.frontend.channels import Channels as OpenChannels
 from station.frontend.registry import Registry
-from station.protocols.dlt645 import Version
-from station.protocols.line import LineSettings
 from station.store.database import Database
 from station.store.objects.channels import Channel
 from station.store.objects.meters import Meter
+from station.store.objects.places import Place, PlaceTree, Within
 from station.store.objects.tasks import Task
-from station.store.objects.terminals import PROTOCOLS, Terminal
+from station.store.objects.terminals import Terminal
 from station.units import utc_now
 
-PERIODS_MIN = (1, 5, 15, 30, 60, 1440)
-PROFILE_INTERVALS_MIN = (0, 1, 5, 15, 30, 60)  # 0: no load profile.
-BACKFILL_DAYS_MAX = 62  # Meters keep no more daily freezes (digest dlt645.md section 10).
-NAME_SIZE_MAX = 64  # A name fits a table column.
-GROUPS_MAX = 20  # Of one meter or terminal; area, feeder, kind of customer are three.
-PACKET_SIZE_MAX = 64  # Bytes of a registration packet; DTUs send their telephone number or so.
-CHANNEL_SCHEMES = ("socket", "rfc2217", "loop", "spy", "alt", "hwgrep")  # pyserial's own.
 ALL = 1_000_000  # More links than a station can serve.
-
-METER_PROTOCOLS = (*(version.value for version in Version), DLT698)
-
-_METER_ADDRESS = re.compile(r"[0-9A-F]{12}")
-_TERMINAL_ADDRESS = re.compile(r"[0-9A-F]{8}")
-_ADDRESS_698 = re.compile(r"(?:[0-9A-F]{2}){1,16}")
-_PACKET = re.compile(rf"(?:[0-9A-F]{{2}}){{1,{PACKET_SIZE_MAX}}}")
-_CHANNEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
+PLACES_KEPT_S = 5.0  # How late another station's change of the tree is noticed here.
 
 
 class Archive:
@@ -60,6 +54,8 @@ class Archive:
         self._channels = channels
         self._scheduler = scheduler
         self._memory = memory
+        self._places: tuple[float, PlaceTree] | None = None  # As they were read, and when.
+        self._moving = asyncio.Lock()  # A place is checked against the tree that it goes into.
 
     async def publish(self) -> None:
         """Tell the others what the archive holds; at the start and after changes."""
@@ -68,218 +64,123 @@ class Archive:
         channels, _ = await self._database.channels.list(limit=ALL)
         await self._channels.apply(channels)
 
-    async def add_terminal(self, terminal: Terminal) -> None:
-        await self._database.terminals.add(_checked_terminal(terminal))
+    async def add_terminal(self, terminal: Terminal, *, by: str = "") -> None:
+        await self._database.terminals.add(checked_terminal(terminal), by=by)
         await self.publish()
 
-    async def save_terminal(self, terminal: Terminal) -> None:
-        await self._database.terminals.save(_checked_terminal(terminal))
+    async def save_terminal(self, terminal: Terminal, *, by: str = "", reason: str = "") -> None:
+        await self._database.terminals.save(checked_terminal(terminal), by=by, reason=reason)
         await self.publish()
 
-    async def remove_terminal(self, address: str) -> None:
-        await self._database.terminals.remove(address)
+    async def remove_terminal(self, address: str, *, by: str = "") -> None:
+        await self._database.terminals.remove(address, by=by)
         await self.publish()
 
-    async def add_channel(self, channel: Channel) -> None:
-        await self._database.channels.add(_checked_channel(channel))
+    async def add_channel(self, channel: Channel, *, by: str = "") -> None:
+        await self._database.channels.add(checked_channel(channel), by=by)
         await self.publish()
 
-    async def save_channel(self, channel: Channel) -> None:
-        await self._database.channels.save(_checked_channel(channel))
+    async def save_channel(self, channel: Channel, *, by: str = "", reason: str = "") -> None:
+        await self._database.channels.save(checked_channel(channel), by=by, reason=reason)
         await self.publish()
 
-    async def remove_channel(self, name: str) -> None:
-        await self._database.channels.remove(name)
+    async def remove_channel(self, name: str, *, by: str = "") -> None:
+        await self._database.channels.remove(name, by=by)
         await self.publish()
 
-    async def add_meter(self, meter: Meter) -> None:
-        await self._database.meters.add(_checked_meter(meter))
+    async def add_meter(self, meter: Meter, *, by: str = "") -> None:
+        await self._database.meters.add(checked_meter(meter), by=by)
         self._scheduler.archive_changed()
 
-    async def save_meter(self, meter: Meter) -> None:
+    async def save_meter(self, meter: Meter, *, by: str = "", reason: str = "") -> None:
         """Replace a meter; what was learned of it is forgotten, for it may be another one."""
-        await self._database.meters.save(_checked_meter(meter))
+        await self._database.meters.save(checked_meter(meter), by=by, reason=reason)
         self._memory.forget(meter.address)
         self._scheduler.archive_changed()
 
-    async def remove_meter(self, address: str) -> None:
-        await self._database.meters.remove(address)
+    async def remove_meter(self, address: str, *, by: str = "") -> None:
+        await self._database.meters.remove(address, by=by)
         self._memory.forget(address)
         self._scheduler.archive_changed()
 
+    async def places(self) -> PlaceTree:
+        """Return the tree of places, at most some seconds old."""
+        now = time.monotonic()
+        if self._places is None or now - self._places[0] > PLACES_KEPT_S:
+            self._places = now, await self._database.places.tree()
+        return self._places[1]
+
+    async def places_of(self, areas: Collection[str]) -> Within | None:
+        """Return what lies within these places and below them; None, that is all, for no areas."""
+        if not areas:
+            return None
+        places = (await self.places()).under(areas)
+        terminals = await self._database.terminals.at(places)
+        return Within(places, frozenset(terminals))
+
+    async def add_place(self, place: Place, *, by: str = "") -> None:
+        place = checked_place(place)
+        async with self._moving:
+            await self._check_place(place)
+            await self._database.places.add(place, by=by)
+            self._places = None
+
+    async def save_place(self, place: Place, *, by: str = "", reason: str = "") -> None:
+        """Replace a place; another parent moves it with all that hangs below it."""
+        place = checked_place(place)
+        async with self._moving:
+            await self._check_place(place)
+            await self._database.places.save(place, by=by, reason=reason)
+            self._places = None
+
+    async def remove_place(self, place_id: str, *, by: str = "") -> None:
+        await self._database.places.remove(place_id, by=by)
+        self._places = None
+
+    async def set_terminal_stage(
+        self, address: str, stage: str, *, at: datetime | None = None, by: str, reason: str = ""
+    ) -> Terminal:
+        """Take a terminal to another stage of its life, since now or since `at`."""
+        before = await self._database.terminals.get(address)
+        terminal = replace(before, stage=stage, stage_since=_passed(at))
+        await self.save_terminal(terminal, by=by, reason=reason)
+        return terminal
+
+    async def set_meter_stage(
+        self, address: str, stage: str, *, at: datetime | None = None, by: str, reason: str = ""
+    ) -> Meter:
+        """Take a meter to another stage of its life, since now or since `at`."""
+        before = await self._database.meters.get(address)
+        meter = replace(before, stage=stage, stage_since=_passed(at))
+        await self.save_meter(meter, by=by, reason=reason)
+        return meter
+
     async def add_task(self, task: Task) -> None:
-        await self._database.tasks.add(_checked_task(task))
+        await self._database.tasks.add(checked_task(task))
         self._scheduler.task_changed(task.id)
 
     async def save_task(self, task: Task) -> None:
-        await self._database.tasks.save(replace(_checked_task(task), updated_at=utc_now()))
+        await self._database.tasks.save(replace(checked_task(task), updated_at=utc_now()))
         self._scheduler.task_changed(task.id)
 
     async def remove_task(self, task_id: str) -> None:
         await self._database.tasks.remove(task_id)
         self._scheduler.task_changed(task_id)
 
-
-def _checked_terminal(terminal: Terminal) -> Terminal:
-    if terminal.protocol not in PROTOCOLS:
-        raise InvalidValue("protocol", f"there is no protocol {terminal.protocol!r}")
-    return replace(
-        terminal,
-        address=_terminal_address(terminal),
-        name=_name(terminal.name),
-        registration=_packet("registration", terminal),
-        heartbeat=_packet("heartbeat", terminal),
-        groups=_groups(terminal.groups),
-    )
+    async def _check_place(self, place: Place) -> None:
+        """Check a place against the tree as it stands in the database."""
+        tree = await self._database.places.tree()
+        if place.parent:
+            parent = tree.by_id.get(place.parent)
+            if parent is None:
+                raise InvalidValue("parent", f"there is no place {place.parent}")
+            check_parent(place.kind, parent.kind)
+        for child in tree.children(place.id):
+            check_parent(child.kind, place.kind)
 
 
-def _terminal_address(terminal: Terminal) -> str:
-    if terminal.protocol == "dtu":
-        return _end_name("address", terminal.address)
-    address = terminal.address.upper()
-    if terminal.protocol == DLT698:
-        return _matching("address", address, _ADDRESS_698, "2 to 32 hex digits, in pairs")
-    _matching("address", address, _TERMINAL_ADDRESS, "8 hex digits")
-    if address.endswith("0000"):
-        raise InvalidValue("address", f"terminal address {address}: 0000 is no terminal")
-    return address
-
-
-def _packet(field: str, terminal: Terminal) -> str:
-    """Return a DTU's packet in capitals and without spaces; other terminals have none."""
-    text = "".join(getattr(terminal, field).split()).upper()
-    if terminal.protocol != "dtu":
-        if text:
-            raise InvalidValue(field, f"only a DTU has a {field} packet")
-        return ""
-    if not text and field == "heartbeat":
-        return ""  # Some DTUs never beat.
-    return _matching(field, text, _PACKET, f"1 to {PACKET_SIZE_MAX} bytes in hex")
-
-
-def _groups(groups: tuple[str, ...]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name for group in groups if (name := _name(group, "groups"))))
-    if len(names) > GROUPS_MAX:
-        raise InvalidValue("groups", f"{len(names)} groups are too many; at most {GROUPS_MAX}")
-    return names
-
-
-def _checked_channel(channel: Channel) -> Channel:
-    name = _end_name("name", channel.name)
-    url = channel.url.strip()
-    scheme, colon, _ = url.partition("://")
-    if (colon and scheme not in CHANNEL_SCHEMES) or not (colon or url.startswith("/dev/")):
-        raise InvalidValue(
-            "url",
-            f"{url!r} is neither a device such as /dev/ttyUSB0 nor socket://HOST:PORT"
-            " nor rfc2217://HOST:PORT",
-        )
-    return replace(channel, name=name, url=url, line=_line(channel.line))
-
-
-def _end_name(field: str, text: str) -> str:
-    """Return the name of a link end that is not an address, and could not be one."""
-    shape = "a letter, then letters, digits, dots or dashes, 32 at most"
-    name = _matching(field, text, _CHANNEL_NAME, shape)
-    if _TERMINAL_ADDRESS.fullmatch(name.upper()):
-        raise InvalidValue(field, f"{name!r} could be a terminal's address; choose another name")
-    return name
-
-
-def _checked_meter(meter: Meter) -> Meter:
-    if meter.protocol not in METER_PROTOCOLS:
-        raise InvalidValue("protocol", f"there is no protocol {meter.protocol!r}")
-    address = meter.address.upper()
-    if meter.protocol == DLT698:
-        _matching("address", address, _ADDRESS_698, "2 to 32 hex digits, in pairs")
-    else:
-        _matching("address", address, _METER_ADDRESS, "12 digits")
-    _one_of("profile_interval_min", meter.profile_interval_min, PROFILE_INTERVALS_MIN)
-    own_link = meter.protocol == DLT698  # Point 0: it dials in by itself.
-    _within("point", meter.point, 0 if own_link else 1, 2040)  # pn, digest qgdw1376_1.md section 5.
-    _within("port", meter.port, 1, 31)  # Digest qgdw1376_1.md section 9, F10.
-    _within("tariffs", meter.tariffs, 1, 63)  # Digest dlt645.md section 8.1, 04000204.
-    line = _line(meter.line)
-    if _TERMINAL_ADDRESS.fullmatch(meter.link):
-        _forwardable("line", line)
-    return replace(
-        meter, address=address, name=_name(meter.name), line=line, groups=_groups(meter.groups)
-    )
-
-
-def _checked_task(task: Task) -> Task:
-    name = _name(task.name)
-    if not name:
-        raise InvalidValue("name", "a task needs a name")
-    if not task.items:
-        raise InvalidValue("items", "choose at least one item to read")
-    for code in task.items:
-        if code not in ITEM_BY_CODE:
-            raise InvalidValue("items", f"there is no item {code!r}")
-    _one_of("period_min", task.period_min, PERIODS_MIN)
-    _within("backfill_days", task.backfill_days, 0, BACKFILL_DAYS_MAX)
-    if task.target_kind != "all" and not task.targets:
-        raise InvalidValue("targets", f"choose at least one of the {task.target_kind}")
-    cron = " ".join(task.cron.split())
-    if cron:
-        _cron(cron, task)
-    return replace(
-        task, name=name, items=tuple(dict.fromkeys(task.items)), cron=cron, window=_window(task)
-    )
-
-
-def _cron(expression: str, task: Task) -> None:
-    if task.once_at is not None:
-        raise InvalidValue("cron", "a task that runs once has no cron expression")
-    try:
-        check_cron(expression)
-    except ValueError as error:
-        raise InvalidValue("cron", str(error)) from None
-
-
-def _window(task: Task) -> tuple[int, int] | None:
-    """Return the window, or None if it is the whole day."""
-    if task.window is None:
-        return None
-    first, end = task.window
-    if not (0 <= first < MINUTES_A_DAY and 0 <= end <= MINUTES_A_DAY) or first == end:
-        raise InvalidValue("window", "a window begins and ends at two different times of the day")
-    return None if (first, end) == (0, MINUTES_A_DAY) else (first, end)
-
-
-def _name(text: str, field: str = "name") -> str:
-    name = " ".join(text.split())
-    if len(name) > NAME_SIZE_MAX:
-        raise InvalidValue(field, f"a name has at most {NAME_SIZE_MAX} characters, not {len(name)}")
-    return name
-
-
-def _line(text: str) -> str:
-    try:
-        return LineSettings.parse(text).text
-    except ValueError as error:
-        raise InvalidValue("line", str(error)) from None
-
-
-def _forwardable(field: str, line: str) -> None:
-    """Check that a terminal can be told these settings of the line behind it."""
-    try:
-        LineSettings.parse(line).control_byte()
-    except ValueError as error:
-        raise InvalidValue(field, str(error)) from None
-
-
-def _matching(field: str, text: str, pattern: re.Pattern[str], shape: str) -> str:
-    if not pattern.fullmatch(text):
-        raise InvalidValue(field, f"{text!r} is not {shape}")
-    return text
-
-
-def _one_of(field: str, value: int, allowed: tuple[int, ...]) -> None:
-    if value not in allowed:
-        raise InvalidValue(field, f"{value} is none of {', '.join(map(str, allowed))}")
-
-
-def _within(field: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise InvalidValue(field, f"{value} is not in {low}..{high}")
+def _passed(at: datetime | None) -> datetime:
+    now = utc_now()
+    if at is not None and at > now:
+        raise InvalidValue("at", "this moment has not come yet")
+    return at or now

@@ -17,6 +17,7 @@ from station.collector.items import DLT698, ITEM_BY_CODE, Item
 from station.protocols.dlt645 import Version
 from station.protocols.dlt645.profile import PROFILE_IDS
 from station.store.objects.meters import Meter
+from station.store.objects.stages import is_read
 from station.store.objects.tasks import Task
 from station.store.objects.terminals import Terminal
 from station.units import MINUTE, day_start, local_day, moment_of, slot_of
@@ -58,14 +59,18 @@ class Want:
 def targets_of(
     task: Task, meters: Sequence[Meter], terminals: Mapping[str, Terminal] | None = None
 ) -> list[Meter]:
-    """Return the meters that a task reads; a terminal's groups are those of its meters too."""
+    """Return the meters that a task reads; a terminal's groups are those of its meters too.
+
+    Only active meters are read, and only over active ends.
+    """
+    ends = terminals or {}
+    meters = [meter for meter in meters if is_read(meter, ends)]
     if task.target_kind == "all":
-        return list(meters)
+        return meters
     wanted = frozenset(task.targets)
     if task.target_kind == "links":
         return [meter for meter in meters if meter.link in wanted]
     if task.target_kind == "groups":
-        ends = terminals or {}
         links = {address for address, end in ends.items() if not wanted.isdisjoint(end.groups)}
         return [
             meter for meter in meters if meter.link in links or not wanted.isdisjoint(meter.groups)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from station.collector.archive import PROFILE_INTERVALS_MIN
+from station.collector.archive_checks import PROFILE_INTERVALS_MIN
 from station.collector.items import ITEM_BY_CODE, ITEMS, Item
 from station.collector.plan import has_item
 from station.errors import Conflict, InvalidValue, NotFound, StationError

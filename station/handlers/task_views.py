@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from station.collector.archive import BACKFILL_DAYS_MAX, PERIODS_MIN
+from station.collector.archive_checks import BACKFILL_DAYS_MAX, PERIODS_MIN
 from station.collector.items import ITEM_BY_CODE
 from station.errors import InvalidValue
 from station.handlers.download import Column

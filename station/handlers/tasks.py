@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from station.collector import grid
-from station.collector.archive import BACKFILL_DAYS_MAX
+from station.collector.archive_checks import BACKFILL_DAYS_MAX
 from station.errors import Conflict, InvalidValue, StationError
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.bus_views import TaskCost, cost_of

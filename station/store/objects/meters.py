@@ -8,10 +8,10 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from station.errors import InvalidValue
-from station.store.driver import Collection
+from station.store.driver import Collection, Document
 from station.store.objects.base import Many, Objects, Page, matching, new_id
 from station.store.objects.changes import Changes
-from station.store.objects.places import hold_place
+from station.store.objects.places import Within, hold_place
 from station.units import utc_now
 
 
@@ -20,8 +20,8 @@ class Meter:
     """A meter: `address` is 12 digits, `link` a terminal's address or a channel's name.
 
     A meter of DL/T 698.45 may have 2 to 32 hex digits. Point 0 is the link itself: a meter that
-    dials in by itself. `place` is a place's id; empty: where its terminal is. `stage` is one of
-    STAGES, since `stage_since`.
+    dials in by itself. `place` is a place's id; empty: where its terminal is. `ct` and `pt` are
+    the ratios of its transformers. `stage` is one of STAGES, since `stage_since`.
     """
 
     address: str
@@ -36,6 +36,8 @@ class Meter:
     tariffs: int = 4
     groups: tuple[str, ...] = ()
     place: str = ""
+    ct: int = 1
+    pt: int = 1
     stage: str = "active"
     stage_since: datetime | None = None  # None: as long as it is in the archive.
     created_at: datetime = field(default_factory=utc_now)
@@ -100,12 +102,20 @@ class Meters(Objects[Meter]):
         await self._collection.transaction(work)
 
     async def list(
-        self, text: str | None = None, link: str | None = None, skip: int = 0, limit: int = 100
+        self,
+        text: str | None = None,
+        link: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        within: Within | None = None,
     ) -> Page[Meter]:
         """Return a page of meters by address, and how many there are."""
         query = matching(text, "_id", "name")
         if link is not None:
             query["link"] = link
+        if within is not None:
+            query = {"$and": [query, _within(within)]}
         return await self._page(query, skip, limit)
 
     async def on_link(self, link: str) -> Many[Meter]:
@@ -129,3 +139,8 @@ class Meters(Objects[Meter]):
         if not await self._ends.update({"_id": thing.link}, change, session=session):
             raise InvalidValue("link", f"there is no terminal or channel {thing.link}")
         await hold_place(self._places, thing.place, session)
+
+
+def _within(within: Within) -> Document:
+    at_terminal = {"place": {"$in": ["", None]}, "link": {"$in": [*within.terminals]}}
+    return {"$or": [{"place": {"$in": [*within.places]}}, at_terminal]}

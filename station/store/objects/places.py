@@ -41,6 +41,22 @@ class Place:
     created_at: datetime = field(default_factory=utc_now)
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What lies within some places: their ids, and the terminals that hang on them."""
+
+    places: frozenset[str]
+    terminals: frozenset[str]
+
+    def has_terminal(self, address: str) -> bool:
+        """Tell whether a terminal is within."""
+        return address in self.terminals
+
+    def has_meter(self, place: str, link: str) -> bool:
+        """Tell whether a meter with this place and link is within."""
+        return place in self.places if place else link in self.terminals
+
+
 class PlaceTree:
     """All places at one moment, and what lies below what. Places whose parent is gone are roots."""
 
@@ -125,7 +141,7 @@ class Places(Objects[Place]):
 
         await self._unique(thing, work)
 
-    async def save(self, thing: Place, *, by: str = "") -> None:
+    async def save(self, thing: Place, *, by: str = "", reason: str = "") -> None:
         """Replace it. Raises NotFound, Conflict, and InvalidValue for a parent below itself."""
 
         async def work(session: Any) -> None:
@@ -134,7 +150,9 @@ class Places(Objects[Place]):
             await self._collection.replace(
                 self._query(thing.id), self._to_document(thing), session=session
             )
-            await self._changes.enter(self.word, thing.id, before, thing, by, session=session)
+            await self._changes.enter(
+                self.word, thing.id, before, thing, by, session=session, reason=reason
+            )
 
         await self._unique(thing, work)
 

@@ -1,12 +1,15 @@
 """Terminals of the archive: devices that dial in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from station.store.objects.base import Many, Page, matching
 from station.store.objects.ends import Ends
+from station.store.objects.places import Within
 from station.units import utc_now
 
+Addresses = list[str]  # Named here, because the verb `list` hides the type inside the class.
 PROTOCOLS = ("qgdw1376", "dlt698.45", "dtu")
 
 
@@ -44,11 +47,24 @@ class Terminals(Ends[Terminal]):
     word = "terminal"
 
     async def list(
-        self, text: str | None = None, skip: int = 0, limit: int = 100
+        self,
+        text: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        within: Within | None = None,
     ) -> Page[Terminal]:
         """Return a page of terminals by address, and how many there are."""
         query = {"kind": self.word, **matching(text, "_id", "name")}
+        if within is not None:
+            query["place"] = {"$in": [*within.places]}
         return await self._page(query, skip, limit)
+
+    async def at(self, places: Iterable[str]) -> Addresses:
+        """Return the addresses of the terminals on these places."""
+        query = {"kind": self.word, "place": {"$in": [*places]}}
+        found = await self._collection.find(query, fields={"_id": 1})
+        return [each["_id"] for each in found]
 
     async def many(self) -> Many[Terminal]:
         """Return all terminals, by address."""
