@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from station.errors import Conflict, InvalidValue, NotFound, StationError
-from station.handlers.account_views import ACCOUNT_WORDS
+from station.handlers.account_views import ACCOUNT_WORDS, refund_view
 from station.handlers.accounts import AccountHandler
 from station.handlers.customers import Number
 from station.handlers.desk import Request
 from station.handlers.identity import requires
 from station.handlers.money import Money
 from station.handlers.people import Permission
+from station.prepaid.legality import proposed_refund
 from station.prepaid.limits import REASON_SIZE_MAX
 from station.prepaid.terms import RATIO_MAX, ClosingRequest, MeterChangeRequest
 from station.store.objects.accounts import Account
@@ -123,6 +124,17 @@ class ClosingHandler(ChangeHandler):
     """/accounts/ID/closing, /api/accounts/ID/closing"""
 
     kind = "closing"
+
+    @requires(Permission.SELL)
+    async def get(self, account_id: str) -> None:
+        if not self.wants_json:
+            await super().get(account_id)
+            return
+        account = await self.parts.database.accounts.get(account_id)
+        self.write_json(refund_view(proposed_refund(account)))
+
+    async def _context(self, account: Account) -> dict[str, Any]:
+        return await super()._context(account) | {"refund": refund_view(proposed_refund(account))}
 
     async def order(self, account: Account) -> Order:
         """Reserve the end of the account; its card becomes blank."""

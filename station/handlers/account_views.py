@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.money import yuan_typed
+from station.prepaid.legality import Refund
 from station.store.database import Database
 from station.store.objects.accounts import Account
 from station.store.objects.customers import Customer
@@ -55,6 +56,19 @@ class AccountView(BaseModel):
     closed_at: datetime | None
 
 
+class RefundView(BaseModel):
+    """What closing an account proposes to give back, and what it is made of.
+
+    `balance_at` is the meter's own time; what it has used since is not taken off.
+    """
+
+    amount_fen: int
+    balance_fen: int | None
+    overdrawn_fen: int
+    balance_at: datetime | None
+    on_card_fen: int
+
+
 class AccountList(BaseModel):
     items: list[AccountView]
     total: int
@@ -87,6 +101,11 @@ def account_view(account: Account, customer: Customer | None) -> AccountView:
     if customer is None:
         return AccountView(**own, name="", phone="", address="")
     return AccountView(**own, name=customer.name, phone=customer.phone, address=customer.address)
+
+
+def refund_view(refund: Refund) -> RefundView:
+    """Return a proposed refund as it is shown."""
+    return RefundView(**{name: getattr(refund, name) for name in RefundView.model_fields})
 
 
 async def account_views(database: Database, accounts: Sequence[Account]) -> list[AccountView]:

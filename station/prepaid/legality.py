@@ -3,6 +3,9 @@
 Each refusal tells the clerk what to do. What only the card can tell is in `writing`.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from station.errors import Conflict, InvalidValue
 from station.prepaid.cards.layout import Profile
 from station.prepaid.limits import yuan
@@ -21,6 +24,26 @@ from station.store.objects.base import new_id
 from station.store.objects.orders import Order, OrderKind
 from station.store.objects.tariffs import TariffVersion
 from station.units import utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What is proposed to be given back when an account is closed, and what it is made of; fen.
+
+    `balance_fen` and `overdrawn_fen` are what the meter told last, at `balance_at` by its own
+    clock, None when it never did; `on_card_fen` has not entered the meter as far as anyone knows.
+    """
+
+    balance_fen: int | None
+    overdrawn_fen: int
+    balance_at: datetime | None
+    on_card_fen: int
+
+    @property
+    def amount_fen(self) -> int:
+        """What is left in all; negative when the customer has to pay."""
+        return (self.balance_fen or 0) - self.overdrawn_fen + self.on_card_fen
+
 
 REVERSIBLE: tuple[OrderKind, ...] = ("opening", "purchase", "replacement")
 
@@ -132,15 +155,20 @@ def unentered_fen(account: Account, meter_count: int) -> int:
     return 0 if meter_count == account.purchase_count else account.card_amount_fen
 
 
+def proposed_refund(account: Account) -> Refund:
+    """Return what there is to give back, as far as the meter and the card have told."""
+    return Refund(
+        account.balance_fen, account.overdrawn_fen, account.balance_at, _on_card_fen(account)
+    )
+
+
 def refund_on_card(account: Account, request: ClosingRequest) -> int:
     """Return how much of a refund lies on the card still; the rest the meter has brought back.
 
     Raises InvalidValue for a refund of more than there is.
     """
     check_amount("amount_fen", abs(request.refund_fen))
-    held = account.balance_fen or 0
-    has_entered = account.returned_count == account.purchase_count
-    on_card = 0 if has_entered else account.card_amount_fen
+    held, on_card = account.balance_fen or 0, _on_card_fen(account)
     if request.refund_fen > held + on_card:
         raise InvalidValue(
             "amount_fen",
@@ -148,6 +176,11 @@ def refund_on_card(account: Account, request: ClosingRequest) -> int:
             " that is given back",
         )
     return max(request.refund_fen - held, 0)
+
+
+def _on_card_fen(account: Account) -> int:
+    """Return what the card carries and the meter has not proved to have taken in."""
+    return 0 if account.returned_count == account.purchase_count else account.card_amount_fen
 
 
 def _check_shown(account: Account, shown: int) -> None:

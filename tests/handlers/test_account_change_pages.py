@@ -1,9 +1,10 @@
 """Another meter, closing, another owner and corrections over HTTP, and their forms."""
 
+from dataclasses import replace
 from typing import Any
 
 from counter_site import CUSTOMER, METER, OTHER_METER, CounterSite, purchase
-from web_helpers import Visitor, text_of
+from web_helpers import Visitor, text_of, words_of
 
 from bench import new_card
 from station.store.objects.base import new_id
@@ -45,6 +46,56 @@ async def test_closing_makes_the_card_blank(counter: CounterSite) -> None:
     assert (status, order["state"]) == (200, "written")
     status, error = await ann.json("POST", f"/api/accounts/{account}/purchases", purchase(100))
     assert (status, error["error"]["message"]) == (409, "this account is closed")
+
+
+async def test_closing_proposes_what_the_meter_told_and_the_card_still_carries(
+    counter: CounterSite,
+) -> None:
+    ann = await counter.office.somebody("clerk")
+    account, card = await counter.opened(ann)
+    path = f"/accounts/{account}/closing"
+    status, told = await ann.json("GET", f"/api{path}")
+    assert (status, told["balance_fen"], told["on_card_fen"]) == (200, None, 10_000)
+    assert told["amount_fen"] == 10_000  # Nobody knows better: the card has not come back.
+    counter.meter.insert(card)
+    counter.meter.balance_fen = 3_750
+    counter.meter.insert(card)
+    await ann.json("POST", "/api/cards/read", {})
+    _, told = await ann.json("GET", f"/api{path}")
+    assert (told["balance_fen"], told["on_card_fen"], told["amount_fen"]) == (3_750, 0, 3_750)
+    _, order = await ann.json("POST", f"/api/accounts/{account}/purchases", purchase(2_000))
+    await ann.json("POST", f"/api/orders/{order['id']}/write", {})
+    page = await ann.get(path)
+    words = words_of(page)
+    assert "37.50 yuan at " in words
+    assert f"{told['balance_at'][:10]} {told['balance_at'][11:16]} by the meter's clock" in words
+    assert "On the card, not in the meter yet 20.00 yuan Left in all 57.50 yuan" in words
+    assert 'value="57.50"' in text_of(page)
+    assert "&amp;amount_fen=5750" in text_of(page)
+    refused = text_of(await ann.post(path, request_id=new_id(), reason="moves", amount="57.51"))
+    assert 'value="57.51"' in refused  # What was typed stays.
+    status, order = await change(
+        ann, account, "closing", amount="50.00"
+    )  # Less is the clerk's to say.
+    assert (status, order["amount_fen"]) == (201, -5_000)
+    reader = await counter.office.somebody("reader")
+    assert (await reader.json("GET", f"/api{path}"))[0] == 403
+
+
+async def test_an_overdraft_is_to_be_paid_when_the_account_ends(counter: CounterSite) -> None:
+    ann = await counter.office.somebody("clerk")
+    account_id, _ = await counter.opened(ann)
+    accounts = counter.office.database.accounts
+    account = await accounts.get(account_id)
+    overdrawn = replace(
+        account, returned_count=1, balance_fen=0, overdrawn_fen=1_230, revision=account.revision + 1
+    )
+    assert await accounts.change(account, overdrawn)
+    _, told = await ann.json("GET", f"/api/accounts/{account_id}/closing")
+    assert (told["amount_fen"], told["overdrawn_fen"]) == (-1_230, 1_230)
+    page = text_of(await ann.get(f"/accounts/{account_id}/closing"))
+    assert 'value="-12.30"' in page
+    assert "amount_fen=" not in page  # Nothing is given back, so nobody has to approve it.
 
 
 async def test_owner_and_corrections_are_entries_of_the_journal(counter: CounterSite) -> None:
