@@ -23,6 +23,7 @@ from station.collector.completeness import Completeness
 from station.collector.execution import Execution
 from station.collector.keeper import Keeper
 from station.collector.memory import Memory
+from station.collector.parameters import Parameters
 from station.collector.planner import Planner
 from station.collector.reader import Reader
 from station.collector.reports import Reports
@@ -39,6 +40,7 @@ from station.frontend.server import FrontServer
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
 from station.handlers import people
+from station.handlers.audit_writer import AuditWriter
 from station.handlers.parts import Parts
 from station.handlers.routes import make_application
 from station.live import Feed
@@ -181,6 +183,9 @@ class Station:
             self.registry, database.meters, database.readings, self.feed, zone,
             database.terminals, memory,
         )  # fmt: skip
+        parameters = Parameters(
+            database, self.registry, self.feed, zone, master=config.frontend.master
+        )
         execution = Execution(
             registry=self.registry,
             meters=database.meters,
@@ -219,6 +224,9 @@ class Station:
             terms=SaleTerms(sale_max_fen=AMOUNT_MAX_FEN),  # Each clerk's limit is the drawer's.
             drawer=Drawer(Shifts(database.shifts), limits),
         )  # fmt: skip
+        audit = AuditWriter(database.audit, config.station)
+        await audit.start()
+        self._on_stop("audit log", audit.stop)
         parts = Parts(
             config=config,
             database=database,
@@ -231,6 +239,7 @@ class Station:
             archive=self.archive,
             reader=reader,
             commands=commands,
+            parameters=parameters,
             scheduler=scheduler,
             memory=memory,
             budget=Budget(database.tasks, planner, runner, memory, zone),
@@ -239,6 +248,7 @@ class Station:
             readers_used=readers_used,
             agents=agents,
             sales=self.sales,
+            audit=audit,
             bench=self._bench,
         )
         await self._start_web(parts)

@@ -138,7 +138,9 @@ class PairAgentHandler(Handler):
 
     async def post(self) -> None:
         body = self.parse_body(PairingAsked)
+        await self.begin_act()
         paired = await self.parts.agents.pair(body.code)
+        self.record(object=f"/agents/{paired.workplace}")
         self.set_status(201)
         self.write_json(PairedView(workplace=paired.workplace, token=paired.token))
 

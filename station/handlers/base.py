@@ -15,8 +15,9 @@ from pydantic import BaseModel, Field, ValidationError
 from tornado.web import HTTPError
 
 from station.errors import InvalidValue, StationError
+from station.handlers.auditing import Audited
 from station.handlers.download import ROWS_MAX, XLSX_TYPE, Column, to_csv, to_xlsx, writing
-from station.handlers.identity import SESSION_COOKIE, Identity, status_of
+from station.handlers.identity import SESSION_COOKIE, status_of
 from station.handlers.language import LANGUAGES
 from station.handlers.people import Permission
 from station.handlers.problems import InvalidBody, invalid_body
@@ -49,7 +50,7 @@ class ListQuery(BaseModel):
         return (self.page - 1) * self.size
 
 
-class Handler(Identity):
+class Handler(Audited):
     """A resource: reads bodies into models, writes views as a page or as JSON."""
 
     @property
@@ -78,8 +79,11 @@ class Handler(Identity):
                 raise InvalidValue("body", self.language.say("expected JSON")) from None
             if not isinstance(data, dict):
                 raise InvalidValue("body", self.language.say("expected a JSON object"))
-            return self._validated(model, data)
-        return self._validated(model, self._form(model, self.request.body_arguments))
+        else:
+            data = self._form(model, self.request.body_arguments)
+        body = self._validated(model, data)
+        self.note_body(body)
+        return body
 
     def parse_query(self, model: type[Model]) -> Model:
         """Return the query as a model; empty values count as absent. Raises InvalidBody."""
@@ -201,6 +205,7 @@ class Handler(Identity):
         self, view: BaseModel, location: str, notice: str | None = None, *, status: int = 200
     ) -> None:
         """Answer a change: JSON gets the view, a browser goes on to a page and reads the notice."""
+        self.note_location(location)
         if self.wants_json:
             self.set_status(status)
             self.write_json(view)
@@ -256,6 +261,10 @@ class Handler(Identity):
         status = self.get_status()
         if status == 401:
             self._send_to_login()
+        elif body.code == "password_change_needed":
+            self.done(Nothing(), "/password", body.message)
+            if not self._finished:
+                self.finish()
         elif self.is_partial:
             self.set_header("HX-Retarget", "#notices")
             self.set_header("HX-Reswap", "beforeend")
@@ -284,9 +293,11 @@ class Handler(Identity):
         """
         if self.wants_json:
             raise error
+        self.note_error(error)
         log.info("%s %s: %s", self.request.method, self.request.path, error)
         self.set_status(status_of(error)[0])
-        self.finish_page(template, typed=self.typed(), errors=self.problems_of(error), **context)
+        shown = {"typed": self.typed(), "errors": self.problems_of(error), **context}
+        self.finish_page(template, **shown)
 
     def problems_of(self, error: StationError) -> dict[str, str]:
         """Return what to write beside each field; an empty field stands for the whole form."""

@@ -231,6 +231,8 @@ class FramesHandler(Handler):
 class DecodeHandler(Handler):
     """/frames/decode, /api/frames/decode: what does this hex mean?"""
 
+    is_act = False
+
     @requires(Permission.VIEW)
     async def get(self) -> None:
         self.finish_page("decode.html", typed={"hex": ""}, cards=[], examples=EXAMPLES)

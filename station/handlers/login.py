@@ -72,6 +72,8 @@ class LoginHandler(Handler):
     async def _log_in(self, body: LoginBody) -> str:
         database = self.parts.database
         user = await database.users.find(body.username)
+        if user is not None:
+            self.record(object=f"/users/{user.name}")
         right = await self.tools.gate.check(
             body.username,
             self.request.remote_ip or "",
@@ -80,6 +82,7 @@ class LoginHandler(Handler):
         )
         if user is None or not right:
             raise LoginNeeded(self.language.say("the name or the password is not right"))
+        await self.begin_act(user.name)
         token = new_token()
         await database.sessions.create(browser_session(user.name, token, utc_now()))
         return token
@@ -95,6 +98,8 @@ class LoginHandler(Handler):
 
 class LogoutHandler(Handler):
     """/logout, /api/logout"""
+
+    serves_newcomers = True
 
     @requires(Permission.VIEW)
     async def post(self) -> None:

@@ -7,6 +7,7 @@ from station.collector.budget import Budget
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
 from station.collector.memory import Memory
+from station.collector.parameters import Parameters
 from station.collector.reader import Reader
 from station.collector.scheduler import Scheduler
 from station.config import Config
@@ -15,6 +16,7 @@ from station.frontend.history import History
 from station.frontend.registry import Registry
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
+from station.handlers.audit_writer import AuditWriter
 from station.live import Feed
 from station.prepaid.readers.agent import Agents
 from station.prepaid.readers.remembered import Remembered
@@ -39,6 +41,7 @@ class Parts:
     archive: Archive
     reader: Reader
     commands: Commands
+    parameters: Parameters
     scheduler: Scheduler
     memory: Memory
     budget: Budget
@@ -47,4 +50,5 @@ class Parts:
     readers_used: Remembered
     agents: Agents
     sales: Sales
+    audit: AuditWriter
     bench: Bench | None = None  # Of the demonstration only.

@@ -21,6 +21,7 @@ class LanguageHandler(Handler):
     """/language: choose a language before logging in, too."""
 
     open_to_all = True
+    is_act = False
 
     async def post(self) -> None:
         """Keep the language in a cookie, and in the user's record when somebody is logged in."""
@@ -36,6 +37,9 @@ class LanguageHandler(Handler):
 
 class ThemeHandler(Handler):
     """/theme: choose light or dark."""
+
+    serves_newcomers = True
+    is_act = False
 
     @requires(Permission.VIEW)
     async def post(self) -> None:

@@ -226,6 +226,8 @@ class NewTariffHandler(TariffHandler):
 class DraftHandler(TariffHandler):
     """/tariffs/preview, /api/tariffs/preview: what a version would do, before it is kept"""
 
+    is_act = False
+
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:
         try:

@@ -186,6 +186,8 @@ class TemplatesHandler(TaskHandler):
 class PreviewHandler(TaskHandler):
     """/tasks/preview, /api/tasks/preview: what a task would do, before it is saved"""
 
+    is_act = False
+
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:
         try:

@@ -23,6 +23,7 @@ from station.store.driver import (
     our_errors,
 )
 from station.store.objects.accounts import Accounts
+from station.store.objects.audit import AuditLog
 from station.store.objects.blocks import Blocks
 from station.store.objects.changes import Changes
 from station.store.objects.channels import Channels
@@ -40,6 +41,7 @@ from station.store.objects.meter_days import MeterDays
 from station.store.objects.meter_health import MeterHealths
 from station.store.objects.meters import Meters
 from station.store.objects.orders import Orders
+from station.store.objects.parameters import Parameters
 from station.store.objects.places import Places
 from station.store.objects.reader_agents import ReaderAgents
 from station.store.objects.readings import Readings
@@ -109,6 +111,8 @@ INDEXES = (
     Index("commands", [("request_id", 1)], {"unique": True}),
     Index("commands", [("station", 1), ("state", 1)], {}),
     Index("commands", [("meter", 1), ("_id", -1)], {}),
+    Index("parameters", [("device", 1)], {}),
+    Index("parameters", [("state", 1), ("_id", 1)], {}),
     Index("events", [("received_at", -1), ("_id", -1)], {}),
     Index("events", [("received_at", 1)], {"expireAfterSeconds": EVENT_DAYS * DAY_S}),
     Index("events", [("link", 1), ("received_at", -1)], {}),
@@ -164,6 +168,12 @@ INDEXES = (
     Index("tariffs", [("tariff", 1), ("state", 1), ("effective_on", -1), ("number", -1)], {}),
     Index("reader_uses", [("station", 1), ("workplace", 1), ("used_at", -1)], {}),
     Index("reader_agents", [("token_hash", 1)], {"unique": True}),
+    # An act has one entry, however often it is written.
+    Index("audit", [("id", 1)], {"unique": True}),
+    Index("audit", [("who", 1), ("_id", -1)], {}),
+    Index("audit", [("act", 1), ("_id", -1)], {}),
+    Index("audit", [("at", 1)], {}),
+    Index("audit_begun", [("station", 1), ("_id", 1)], {}),
     Index("sessions", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
@@ -201,6 +211,7 @@ class Database:
         self.frames = Frames(collection("frames"), meters)
         self.commands = Commands(collection("commands"))
         self.events = Events(collection("events"))
+        self.parameters = Parameters(collection("parameters"))
         orders = collection("orders")
         self.customers = Customers(collection("customers"))
         self.accounts = Accounts(collection("accounts"))
@@ -217,6 +228,7 @@ class Database:
         self.roles = Roles(collection("roles"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))
+        self.audit = AuditLog(collection("audit"), collection("audit_begun"))
 
     @staticmethod
     async def connect(

@@ -20,6 +20,7 @@ from station.collector.completeness import Completeness
 from station.collector.execution import Execution
 from station.collector.keeper import Keeper
 from station.collector.memory import Memory
+from station.collector.parameters import Parameters
 from station.collector.planner import Planner
 from station.collector.reader import Reader
 from station.collector.run import Runner
@@ -33,6 +34,7 @@ from station.frontend.registry import Registry
 from station.frontend.server import FrontServer
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
+from station.handlers.audit_writer import AuditWriter
 from station.handlers.parts import Parts
 from station.handlers.people import hash_password
 from station.handlers.routes import make_application
@@ -126,6 +128,7 @@ async def open_office(
         )
         stops.push_async_callback(scheduler.stop)
         reader = Reader(registry, real.meters, real.readings, feed, zone)
+        parameters = Parameters(real, registry, feed, zone)
         execution = Execution(
             registry=registry,
             meters=real.meters,
@@ -148,6 +151,9 @@ async def open_office(
         stops.push_async_callback(workplaces.stop)
         agents = Agents(real.reader_agents, workplaces)
         stops.push_async_callback(agents.stop)
+        audit = AuditWriter(real.audit, config.station)
+        await audit.start()
+        stops.push_async_callback(audit.stop)
         given: dict[str, Any] = {
             "config": config,
             "database": real,
@@ -160,6 +166,7 @@ async def open_office(
             "archive": Archive(real, registry, channels, scheduler, memory),
             "reader": reader,
             "commands": commands,
+            "parameters": parameters,
             "scheduler": scheduler,
             "memory": memory,
             "budget": Budget(real.tasks, planner, runner, memory, zone),
@@ -168,6 +175,7 @@ async def open_office(
             "readers_used": readers_used,
             "agents": agents,
             "sales": Sales(real, workplaces, feed, zone),
+            "audit": audit,
         }
         parts = Parts(**{**given, **replaced})
         server = HTTPServer(make_application(parts, cookie_secret="secret"))
