@@ -311,13 +311,16 @@ def _parameter(version: Version, parameter: str, value: str) -> Parameter:
         raise InvalidValue("parameter", f"{text} is part of the clock: set the clock instead")
     if not text.startswith(_PARAMETER_CLASSES[version]) or text.startswith(_NOT_SETTABLE):
         raise InvalidValue("parameter", f"{text} is no parameter that is set from here")
+    return Parameter(data_id, encoded_value(version, data_id, value))
+
+
+def encoded_value(version: Version, data_id: int, value: str) -> bytes:
+    """Return a value as the tables lay it out; where they know none, its bytes are told in hex.
+
+    Raises InvalidValue.
+    """
     if not 0 < len(value) <= VALUE_SIZE_MAX:
         raise InvalidValue("value", f"a value has 1 to {VALUE_SIZE_MAX} characters")
-    return Parameter(data_id, _encoded(version, data_id, value))
-
-
-def _encoded(version: Version, data_id: int, value: str) -> bytes:
-    """Return a value as the tables lay it out; where they know none, its bytes are told in hex."""
     if not items.find(version, data_id):
         try:
             return bytes.fromhex(value)

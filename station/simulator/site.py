@@ -16,6 +16,7 @@
         drop_for_s: 20            # and come back after so long
         parallel_ports: false     # takes one request for each port at the same time
         collects: false           # answers from what it collected itself, too (1376.1)
+        clock_offset_s: 0         # how much its clock is fast (1376.1)
         event_every_s: 600        # reports an event now and then; never if absent
         registration: 303132      # of a DTU: what it says first, in hexadecimal digits,
         heartbeat: FE             # and every heartbeat_s; nothing if absent
@@ -193,6 +194,7 @@ class TerminalSite(Part):
     drop_for_s: Annotated[float, Field(ge=0)] = 20.0
     parallel_ports: bool = False
     collects: bool = False
+    clock_offset_s: Annotated[int, Field(ge=-86_400, le=86_400)] = 0
     event_every_s: Annotated[float, Field(gt=0)] | None = None
     registration: Packet = ""
     heartbeat: Packet = ""
