@@ -193,6 +193,8 @@ class Station:
             reader=reader,
             feed=self.feed,
             zone=zone,
+            terminals=database.terminals,
+            parameters=parameters,
         )
         commands = Commands(
             registry=self.registry,
@@ -200,6 +202,7 @@ class Station:
             commands=database.commands,
             execution=execution,
             station=config.station,
+            terminals=database.terminals,
         )
         await commands.start()
         self._on_stop("commands", commands.stop)

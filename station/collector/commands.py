@@ -17,16 +17,18 @@ from datetime import timedelta
 from typing import Any
 
 from station import tasks
-from station.collector.control import deed_of
+from station.collector.errands import PARAMETERS, check_order, needs_authority
 from station.collector.execution import DATABASE_PAUSE_S, Execution, Pending, ended
 from station.collector.items import ITEM_BY_CODE, has_item
+from station.collector.parameters import Device, check_codes, check_protocol, kind_of
 from station.errors import Conflict, DatabaseDown, InvalidValue, NotFound
 from station.frontend.registry import Registry
 from station.protocols.dlt645.requests import Authority
 from station.store.objects import commands as store
 from station.store.objects.base import new_id
-from station.store.objects.commands import Command, CommandKind, Step
+from station.store.objects.commands import Command, CommandKind, DeviceKind, Step
 from station.store.objects.meters import Meter, Meters
+from station.store.objects.terminals import Terminals
 from station.units import utc_now
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,9 @@ class Order:
     """What a person, or a program, asks for; a set and a control need an `authority`.
 
     `what` is {"items": [codes]} of a read, {"parameter": "clock"} or {"parameter": data identifier,
-    "value": text} of a set, {"order": a key of RELAY_ORDERS} of a control.
+    "value": text} of a set, {"order": a key of RELAY_ORDERS} of a control; of parameters of any
+    device {"parameters": [codes]} of a read and {"parameters": [{"code", "values"}]} of a set.
+    `meter` is the address of the device. `secret` is a new password.
     """
 
     request_id: str
@@ -57,6 +61,9 @@ class Order:
     purpose: str = ""
     valid_min: int = VALID_MIN
     authority: Authority | None = None
+    device: DeviceKind = "meter"
+    batch: str = ""
+    secret: Authority | None = None
 
 
 @dataclass(slots=True)
@@ -80,9 +87,12 @@ class Commands:
         commands: store.Commands,
         execution: Execution,
         station: str,
+        terminals: Terminals | None = None,
         tick_s: float = TICK_S,
     ) -> None:
+        """Without `terminals` nothing is ordered of one."""
         self._meters = meters
+        self._terminals = terminals
         self._store = commands
         self._execution = execution
         self._station = station
@@ -97,7 +107,7 @@ class Commands:
     async def start(self) -> None:
         """Take up what the last run of the station left open. Raises DatabaseDown."""
         for command in await self._store.open(self._station):
-            self._enter(await self._take_up(command), None)
+            self._enter(Pending(await self._take_up(command)))
         self._ticking = tasks.spawn(
             tasks.periodically(self._tick_s, self._tick, name="commands"), name="commands"
         )
@@ -114,11 +124,11 @@ class Commands:
     async def order(self, order: Order, by: str) -> Command:
         """Take an order and return its command; the same request again returns the same command.
 
-        Raises InvalidValue, NotFound (the meter), Conflict (the request id was another order, or
+        Raises InvalidValue, NotFound (the device), Conflict (the request id was another order, or
         too many commands wait) and DatabaseDown, after which the same request may be sent again.
         """
-        meter = await self._meters.get(order.meter)
-        _check(order, meter)
+        device = await self._device(order)
+        _check(order, device)
         if len(self._known) >= OPEN_MAX:
             raise Conflict(f"{OPEN_MAX} commands wait already")
         now = utc_now()
@@ -126,19 +136,22 @@ class Commands:
             new_id(),
             order.request_id,
             order.kind,
-            meter.address,
-            meter.link,
+            device.address,
+            device.link if isinstance(device, Meter) else device.address,
             order.what,
             by,
             now,
             now + timedelta(minutes=order.valid_min),
             station=self._station,
+            device=order.device,
+            batch=order.batch,
             purpose=order.purpose,
             valid_min=order.valid_min,
             history=(Step(now, "queued", order.purpose),),
         )
         standing = await self._store.order(command)
-        if standing.station == self._station and self._enter(standing, order.authority):
+        pending = Pending(standing, order.authority, order.secret)
+        if standing.station == self._station and self._enter(pending):
             self._execution.announce(standing)
         return standing
 
@@ -167,20 +180,28 @@ class Commands:
             reason = "the station was started again while this was under way"
             step = Step(now, "restarted", reason, began_at=command.sent_at)
             return await self._store.advance(command, command.stepped(step))
-        if command.kind == "read":
+        if not needs_authority(command.kind, command.what, command.device):
             return command
         reason = "the station was started again, and its password was only kept in memory"
         return await self._store.advance(command, ended(command, Step(now, "failed", reason)))
 
     # Lanes.
 
-    def _enter(self, command: Command, authority: Authority | None) -> bool:
-        """Put a command into its meter's lane, unless it is there or has ended."""
+    async def _device(self, order: Order) -> Device:
+        if order.device == "meter":
+            return await self._meters.get(order.meter)
+        if self._terminals is None:
+            raise NotFound(f"there is no terminal {order.meter}")
+        return await self._terminals.get(order.meter)
+
+    def _enter(self, pending: Pending) -> bool:
+        """Put a command into its device's lane, unless it is there or has ended."""
+        command = pending.command
         if not command.is_open or command.id in self._known:
             return False
         self._known.add(command.id)
         lane = self._lanes.setdefault(command.meter, _Lane(command.meter))
-        lane.pending.append(Pending(command, authority))
+        lane.pending.append(pending)
         self._wake(command.meter)
         return True
 
@@ -245,15 +266,21 @@ class Commands:
         return 0.0
 
 
-def _check(order: Order, meter: Meter) -> None:
+def _check(order: Order, device: Device) -> None:
     _within("request_id", len(order.request_id), 1, REQUEST_ID_SIZE_MAX)
     _within("purpose", len(order.purpose), 0, PURPOSE_SIZE_MAX)
     _within("valid_min", order.valid_min, 1, VALID_MIN_MAX)
     if order.kind == "read":
-        _check_items(order.what.get("items", ()), meter)
+        if PARAMETERS in order.what:
+            check_protocol(device)
+            check_codes(kind_of(device), order.what[PARAMETERS])
+        elif isinstance(device, Meter):
+            _check_items(order.what.get("items", ()), device)
+        else:
+            raise InvalidValue("items", "a terminal is read for its parameters")
         return
-    deed_of(order.kind, order.what, meter)
-    if order.authority is None:
+    check_order(order.kind, order.what, device)
+    if order.authority is None and needs_authority(order.kind, order.what, order.device):
         raise InvalidValue("password", "a set or a control needs the meter's password")
     if not order.purpose:
         raise InvalidValue("purpose", "say why this is ordered")

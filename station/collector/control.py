@@ -49,10 +49,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Mandate:
-    """By what right a deed is ordered, and until when; it is only ever held in memory."""
+    """By what right a deed is ordered, and until when; it is only ever held in memory.
+
+    `secret` is a new password with its level, where that is what is ordered.
+    """
 
     authority: Authority
     until: datetime
+    secret: Authority | None = None
 
 
 class Deed(Protocol):

@@ -13,7 +13,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from station.collector.control import Deed, Finding, Mandate, MeterLine, deed_of
+from station.collector.control import Finding, Mandate, MeterLine, deed_of
+from station.collector.errands import (
+    PARAMETERS,
+    DeedErrand,
+    Errand,
+    errand_of,
+    needs_authority,
+)
+from station.collector.parameters import Device, Parameters
 from station.collector.reader import Reader, ReadResult
 from station.errors import DatabaseDown, ExchangeError, InvalidValue, LinkDown, Refused
 from station.frontend.registry import Registry
@@ -22,6 +30,7 @@ from station.protocols.dlt645.requests import Authority
 from station.store.objects import commands as store
 from station.store.objects.commands import Command, Step, StepName
 from station.store.objects.meters import Meter, Meters
+from station.store.objects.terminals import Terminal, Terminals
 from station.units import utc_now
 
 log = logging.getLogger(__name__)
@@ -47,6 +56,7 @@ class Pending:
 
     command: Command
     authority: Authority | None = None
+    secret: Authority | None = None  # A new password.
     pause_s: float = 0.0
     checks: int = 0
     waits_for: str = ""
@@ -64,8 +74,14 @@ class Execution:
         reader: Reader,
         feed: Feed,
         zone: ZoneInfo,
+        terminals: Terminals | None = None,
+        parameters: Parameters | None = None,
         pause_s: float = PAUSE_S,
     ) -> None:
+        """Without `terminals` and `parameters` only what is ordered of meters' relays and the like
+        is carried out."""
+        self._terminals = terminals
+        self._parameters = parameters
         self._registry = registry
         self._meters = meters
         self._store = commands
@@ -84,33 +100,45 @@ class Execution:
         if command.state == "queued" and command.expires_at <= utc_now():
             await self.expire(pending)
             return 0.0
-        meter = await self._meters.find(command.meter)
-        if meter is None:
-            await self._fail(pending, f"there is no meter {command.meter}")
+        device = await self._device(command)
+        if device is None:
+            await self._fail(pending, f"there is no {command.device} {command.meter}")
             return 0.0
         if command.kind == "read":
-            return await self._read(pending, meter)
+            return await self._read(pending, device)
         try:
-            deed = deed_of(command.kind, command.what, meter)
-            line = MeterLine(self._registry.bus(meter), meter, self._zone)
+            errand = self._errand(command, device)
         except LinkDown as down:
-            return await self._wait_for_link(pending, meter, down)
+            return await self._wait_for_link(pending, device, down)
         except InvalidValue as error:  # The archive has changed since.
             await self._fail(pending, str(error))
             return 0.0
         if command.state == "queued":
-            return await self._send(pending, deed, line)
-        return await self._ask_outcome(pending, deed, line)
+            return await self._send(pending, errand)
+        return await self._ask_outcome(pending, errand)
 
-    async def _send(self, pending: Pending, deed: Deed, line: MeterLine) -> float:
+    async def _device(self, command: Command) -> Device | None:
+        if command.device == "meter":
+            return await self._meters.find(command.meter)
+        return None if self._terminals is None else await self._terminals.find(command.meter)
+
+    def _errand(self, command: Command, device: Device) -> Errand:
+        if self._parameters is not None:
+            return errand_of(command, device, self._parameters, self._registry, self._zone)
+        if not isinstance(device, Meter):
+            raise InvalidValue("parameter", "this is not ordered of a terminal")
+        deed = deed_of(command.kind, command.what, device)
+        return DeedErrand(deed, MeterLine(self._registry.bus(device), device, self._zone))
+
+    async def _send(self, pending: Pending, errand: Errand) -> float:
         """Send a set or a control once; the store knows of it before the first byte leaves."""
-        command, authority = pending.command, pending.authority
-        if authority is None:
+        mandate = _mandate_of(pending)
+        if mandate is None:
             await self._fail(pending, "its password is no longer known")
             return 0.0
         began_at = await self._mark_sent(pending)
         try:
-            exchange = await deed.perform(line, Mandate(authority, command.expires_at))
+            exchange = await errand.perform(mandate)
         except Refused as refusal:
             await self._fail(pending, str(refusal), began_at)
         except (ExchangeError, LinkDown) as error:
@@ -121,11 +149,11 @@ class Execution:
             await self._advance(pending, pending.command.stepped(step, accepted=True))
         return 0.0
 
-    async def _ask_outcome(self, pending: Pending, deed: Deed, line: MeterLine) -> float:
+    async def _ask_outcome(self, pending: Pending, errand: Errand) -> float:
         """Ask the meter what became of a command that was sent, and act on what it says."""
         began_at = utc_now()
         try:
-            finding = await deed.outcome(line)
+            finding = await errand.outcome(_mandate_of(pending))
         except Refused as refusal:
             if pending.command.accepted:
                 await self._confirm(pending, {"verified": False}, str(refusal), None, began_at)
@@ -141,11 +169,9 @@ class Execution:
             return 0.0
         step = Step(utc_now(), "asked", finding.words, finding.exchange, began_at)
         await self._advance(pending, pending.command.stepped(step))
-        return await self._act_on(finding, pending, deed, line)
+        return await self._act_on(finding, pending, errand)
 
-    async def _act_on(
-        self, finding: Finding, pending: Pending, deed: Deed, line: MeterLine
-    ) -> float:
+    async def _act_on(self, finding: Finding, pending: Pending, errand: Errand) -> float:
         """Go on after the meter has shown that a command has not happened, or not yet."""
         command = pending.command
         if finding.verdict == "under way" or command.accepted:
@@ -158,30 +184,33 @@ class Execution:
             await self._fail(pending, f"the meter accepted it, but {finding.words}")
         elif command.expires_at <= utc_now():
             await self.expire(pending)
-        elif pending.authority is None or command.attempts >= ATTEMPTS_MAX:
+        elif _mandate_of(pending) is None or command.attempts >= ATTEMPTS_MAX:
             why = f"sent {command.attempts} times"
-            if pending.authority is None:
+            if _mandate_of(pending) is None:
                 why = "the station was started again, and its password was only kept in memory"
             await self._fail(pending, f"it did not happen, {finding.words} ({why})")
         else:
-            return await self._send(pending, deed, line)
+            return await self._send(pending, errand)
         return 0.0
 
-    async def _read(self, pending: Pending, meter: Meter) -> float:
-        """Ask the items of a read; it may be repeated at will."""
+    async def _read(self, pending: Pending, device: Device) -> float:
+        """Ask the items or the parameters of a read; it may be repeated at will."""
         if pending.command.expires_at <= utc_now():
             await self.expire(pending)
             return 0.0
         try:
-            self._registry.bus(meter)
+            if isinstance(device, Meter):
+                self._registry.bus(device)
+            else:
+                self._registry.terminal(device.address)
         except LinkDown as down:
-            return await self._wait_for_link(pending, meter, down)
+            return await self._wait_for_link(pending, device, down)
         except InvalidValue as error:
             await self._fail(pending, str(error))
             return 0.0
         began_at = await self._mark_sent(pending)
         try:
-            results = await self._reader.read_now(meter.address, pending.command.what["items"])
+            result, problem = await self._ask(pending.command, device)
         except (Refused, InvalidValue) as error:
             await self._fail(pending, str(error), began_at)
         except (ExchangeError, LinkDown) as error:
@@ -191,17 +220,29 @@ class Execution:
                 return self._next_pause(pending)
             await self._fail(pending, str(error))
         else:
-            if any(result.reading is not None for result in results):
-                await self._confirm(pending, _read_result(results), "", None, began_at)
+            if problem:
+                await self._fail(pending, problem, began_at)
             else:
-                await self._fail(pending, results[0].text or "it has no value", began_at)
+                await self._confirm(pending, result, "", None, began_at)
         return 0.0
+
+    async def _ask(self, command: Command, device: Device) -> tuple[Result, str]:
+        """Return what was read, and what to say if that is nothing at all."""
+        if PARAMETERS in command.what and self._parameters is not None:
+            rows = await self._parameters.read(device, command.what[PARAMETERS])
+            refused = [row for row in rows if row.problem]
+            told = {"read": len(rows) - len(refused), "refused": len(refused)}
+            return told, refused[0].problem if len(refused) == len(rows) else ""
+        results = await self._reader.read_now(device.address, command.what["items"])
+        if any(result.reading is not None for result in results):
+            return _read_result(results), ""
+        return {}, results[0].text or "it has no value"
 
     # What becomes of a command.
 
-    async def _wait_for_link(self, pending: Pending, meter: Meter, down: LinkDown) -> float:
-        """Wait until the link of a meter is up; also where the meter was hung on another one."""
-        pending.waits_for = meter.link
+    async def _wait_for_link(self, pending: Pending, device: Device, down: LinkDown) -> float:
+        """Wait until the link of a device is up; also where a meter was hung on another one."""
+        pending.waits_for = device.address if isinstance(device, Terminal) else device.link
         if self._is_lost(pending.command):
             await self._fail(pending, f"its outcome is not known: {down}")
             return 0.0
@@ -280,6 +321,16 @@ class Execution:
         log.info("command %s, meter %s: %s %s", command.id, command.meter, step.name, step.reason)
         message = {"id": command.id, "meter": command.meter, "state": command.state}
         self._feed.announce("commands", {**message, "step": step.name, "at": step.at.isoformat()})
+
+
+def _mandate_of(pending: Pending) -> Mandate | None:
+    """Return by what right a command is carried out, or None if its password is gone."""
+    command, authority = pending.command, pending.authority
+    if authority is None:
+        if needs_authority(command.kind, command.what, command.device):
+            return None
+        authority = Authority()
+    return Mandate(authority, command.expires_at, pending.secret)
 
 
 def ended(command: Command, step: Step, result: Result | None = None) -> Command:

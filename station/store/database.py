@@ -33,6 +33,7 @@ from station.store.objects.customers import Customers
 from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
 from station.store.objects.events import Events
 from station.store.objects.frames import Frames
+from station.store.objects.imports import Imports, Ties
 from station.store.objects.limits import APPROVAL_IDS, Approvals, Limits
 from station.store.objects.link_events import KEPT_DAYS as LINK_EVENT_DAYS
 from station.store.objects.link_events import LinkEvents
@@ -111,6 +112,7 @@ INDEXES = (
     Index("commands", [("request_id", 1)], {"unique": True}),
     Index("commands", [("station", 1), ("state", 1)], {}),
     Index("commands", [("meter", 1), ("_id", -1)], {}),
+    Index("commands", [("batch", 1), ("_id", -1)], {}),
     Index("parameters", [("device", 1)], {}),
     Index("parameters", [("state", 1), ("_id", 1)], {}),
     Index("events", [("received_at", -1), ("_id", -1)], {}),
@@ -174,6 +176,11 @@ INDEXES = (
     Index("audit", [("act", 1), ("_id", -1)], {}),
     Index("audit", [("at", 1)], {}),
     Index("audit_begun", [("station", 1), ("_id", 1)], {}),
+    Index("imports", [("by", 1), ("_id", -1)], {}),
+    Index("imports", [("expires_at", 1)], {"expireAfterSeconds": 0}),
+    Index("import_rows", [("import", 1), ("number", 1)], {}),
+    Index("import_rows", [("import", 1), ("outcome", 1), ("number", 1)], {}),
+    Index("import_rows", [("expires_at", 1)], {"expireAfterSeconds": 0}),
     Index("sessions", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
@@ -224,6 +231,18 @@ class Database:
         self.tariffs = Tariffs(collection("tariffs"))
         self.reader_uses = ReaderUses(collection("reader_uses"))
         self.reader_agents = ReaderAgents(collection("reader_agents"))
+        self.imports = Imports(
+            collection("imports"),
+            collection("import_rows"),
+            {
+                "places": self.places,
+                "terminals": self.terminals,
+                "meters": self.meters,
+                "customers": self.customers,
+            },
+            Ties(places=places, ends=ends, meters=meters, accounts=collection("accounts")),
+            self.changes,
+        )
         self.users = Users(collection("users"))
         self.roles = Roles(collection("roles"))
         self.sessions = Sessions(collection("sessions"))

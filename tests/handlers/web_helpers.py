@@ -136,6 +136,8 @@ async def open_office(
             reader=reader,
             feed=feed,
             zone=zone,
+            terminals=real.terminals,
+            parameters=parameters,
         )
         commands = Commands(
             registry=registry,
@@ -143,6 +145,7 @@ async def open_office(
             commands=real.commands,
             execution=execution,
             station=config.station,
+            terminals=real.terminals,
         )
         await commands.start()
         stops.push_async_callback(commands.stop)

@@ -267,7 +267,7 @@ async def test_what_holds_no_request_is_silence():
 
 async def test_other_functions_are_denied():
     async with logged_in(SITE) as (_, connection):
-        request = Frame(0x4B, Address.from_text(TERMINAL, 1), 0x0C, 0x65, b"\x00\x00\x02\x00")
+        request = Frame(0x4B, Address.from_text(TERMINAL, 1), 0x0C, 0x65, b"\x00\x00\x04\x00")
         answer = await connection.ask(request)
         assert forward.is_denial(answer)
         assert answer.address.master == 1

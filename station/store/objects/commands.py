@@ -19,6 +19,7 @@ from station.store.driver import Document
 from station.store.objects.base import Many, Objects, Page, matching
 
 CommandKind = Literal["read", "set", "control"]
+DeviceKind = Literal["meter", "terminal"]
 CommandState = Literal["queued", "sent", "confirmed", "failed", "expired"]
 StepName = Literal[
     "queued",  # A person ordered it.
@@ -60,9 +61,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An order to a meter; `what` says which one, `purpose` why a person wants it.
+    """An order to a meter, or a terminal; `what` says which one, `purpose` why a person wants it.
 
-    `request_id` is made by whoever orders, so that an order sent twice is one. `accepted` says that
+    `meter` is the address of the device, whatever its kind. Orders of one `batch` were given
+    together, one for each device. `request_id` is made by whoever orders, so that an order sent twice is one. `accepted` says that
     the meter promised to do it. `result` is what it said in the end, `reason` why it did not.
     """
 
@@ -77,6 +79,8 @@ class Command:
     expires_at: datetime
     _: KW_ONLY
     station: str
+    device: DeviceKind = "meter"
+    batch: str = ""
     purpose: str = ""
     valid_min: int = 0
     state: CommandState = "queued"
@@ -106,7 +110,8 @@ class Command:
         return replace(self, revision=self.revision + 1, history=steps, **changes)
 
     def _order(self) -> tuple[object, ...]:
-        return (self.kind, self.meter, dict(self.what), self.by, self.purpose, self.valid_min)
+        what = dict(self.what)
+        return (self.kind, self.device, self.meter, what, self.by, self.purpose, self.valid_min)
 
 
 class Commands(Objects[Command]):
@@ -156,10 +161,11 @@ class Commands(Objects[Command]):
         meter: str | None = None,
         skip: int = 0,
         limit: int = 100,
+        batch: str | None = None,
     ) -> Page[Command]:
         """Return a page of commands, the newest first, and how many there are."""
         query = matching(text, "meter", "link", "by", "purpose")
-        wanted = {"state": state, "kind": kind, "meter": meter}
+        wanted = {"state": state, "kind": kind, "meter": meter, "batch": batch}
         query.update({name: value for name, value in wanted.items() if value is not None})
         return await self._page(query, skip, limit, order=[("_id", -1)])
 
