@@ -8,6 +8,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from station import tasks
+from station.protocols.dlt645 import functions
 from station.protocols.dlt645.frame import BROADCAST, PREAMBLE, Frame
 from station.protocols.dlt645.parser import Parser
 from station.protocols.dlt698.frame import Frame as ObjectFrame
@@ -29,7 +30,6 @@ class Line:
     def __init__(self, site: LineSite, zone: ZoneInfo, random: Random, *, seed: int) -> None:
         self._noise = site.noise
         self._random = random
-        self._sites = {meter.address: meter for meter in site.meters}
         simulated = [meter for meter in site.meters if not meter.tcp]
         self._meters = {
             meter.address: Meter(meter, zone, seed=seed)
@@ -63,8 +63,11 @@ class Line:
         request = _request_in(raw)
         if request is None:
             return self._object_answer(raw, now) if self._object_meters else b""
-        answers = [meter.answer(request, now) for meter in self._asked(request.address)]
-        spoken = [self._sent(answer) for answer in answers if answer is not None]
+        asked = [*self._asked(request)]
+        answers = [(meter.site, meter.answer(request, now)) for meter in asked]
+        if request.function == functions.WRITE_ADDRESS:
+            self._meters = {meter.address: meter for meter in self._meters.values()}
+        spoken = [self._sent(site, answer) for site, answer in answers if answer is not None]
         return self._disturbed(_together([each for each in spoken if each]))
 
     def _bridge_of(self, raw: bytes) -> str | None:
@@ -88,16 +91,21 @@ class Line:
                         return self._disturbed(PREAMBLE + answer.to_bytes())
         return b""
 
-    def _asked(self, address: str) -> Iterable[Meter]:
-        """Return the meters that may mean themselves; a whole address is one meter's at most."""
+    def _asked(self, request: Frame) -> Iterable[Meter]:
+        """Return the meters that may mean themselves; a whole address is one meter's at most.
+
+        Another address is taken by a meter that is alone on its line.
+        """
+        address = request.address
+        if request.function == functions.WRITE_ADDRESS and len(self._meters) > 1:
+            return ()
         if address.isdecimal() and address != BROADCAST:
             meter = self._meters.get(address)
             return () if meter is None else (meter,)
         return self._meters.values()
 
-    def _sent(self, answer: Frame) -> bytes:
+    def _sent(self, site: MeterSite, answer: Frame) -> bytes:
         """Return what of a meter's answer arrives, by the faults of the site."""
-        site: MeterSite = self._sites[answer.address]
         if self._happens(site.lost):
             return b""
         if self._happens(site.wrong_meter):

@@ -1,8 +1,8 @@
 """A simulated meter: takes a request, answers or stays silent. The clock is the caller's.
 
 A 2007 meter reads, sends what is longer than the standard's 200 data bytes in parts, tells its
-address, and lets itself be ordered by who knows its password (`orders`). A 1997 meter answers reads
-only.
+address and takes another, and lets itself be ordered by who knows its password (`orders`). A 1997
+meter answers reads only. Both take the time from a broadcast.
 """
 
 import logging
@@ -17,7 +17,7 @@ from station.protocols.dlt645.frame import BROADCAST, Frame, Version
 from station.protocols.dlt645.tables import SEPARATOR
 from station.simulator import recorder, registers, registers1997
 from station.simulator.metering import Metering
-from station.simulator.orders import NO_DATA, OTHER_ERROR, Orders
+from station.simulator.orders import NO_DATA, OTHER_ERROR, PASSWORD_SIZE, Orders
 from station.simulator.site import MeterSite
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ DATA_SIZE_MAX = 200  # Of an answer (digest 1.3).
 FIRST_PART_MAX = DATA_SIZE_MAX - 4  # Behind the identifier.
 PART_MAX = FIRST_PART_MAX - 1  # Behind the identifier and before the sequence number.
 
+ADDRESS_SIZE = 6
 LOAD_PROFILE = 0x06  # Class of the identifier.
 
 
@@ -33,7 +34,8 @@ class Meter:
     """One meter of a site; from one request to the next it keeps the rest of a long answer."""
 
     def __init__(self, site: MeterSite, zone: ZoneInfo, *, seed: int = 1) -> None:
-        self._site = site
+        self.site = site
+        self.address = site.address
         self._version = Version(site.protocol)
         self._metering = Metering(site, zone, seed=seed)
         self._orders = Orders(self._metering, site.password)
@@ -42,30 +44,47 @@ class Meter:
 
     def answer(self, request: Frame, now: datetime) -> Frame | None:
         """Return the answer to a request at an aware moment, or None for silence."""
-        if self._site.dead or request.from_meter:
+        if self.site.dead or request.from_meter:
+            return None
+        if request.function == functions.BROADCAST_TIME:
+            if request.address == BROADCAST or hears(self.address, request.address):
+                self._orders.hear_time(request.data, now)
             return None
         if self._version is Version.V1997:
             return self._answer_1997(request, now)
-        if not hears(self._site.address, request.address):
+        if not hears(self.address, request.address):
             return None
-        if request.function == functions.READ:
+        return self._answer_2007(request, now)
+
+    def _answer_2007(self, request: Frame, now: datetime) -> Frame | None:
+        function = request.function
+        if function == functions.READ:
             return self._read(request, now)
-        if request.function == functions.READ_FOLLOWING:
+        if function == functions.READ_FOLLOWING:
             return self._read_following(request)
-        if request.function == functions.READ_ADDRESS:
-            return self._accept(request, bcd.from_text(self._site.address))
-        if request.function == functions.WRITE_ADDRESS:
-            return None  # Who will not take another address says nothing (digest 2.1).
-        if functions.find_function(Version.V2007, request.function) is None:
+        if function == functions.READ_ADDRESS:
+            return self._accept(request, bcd.from_text(self.address))
+        if function == functions.WRITE_ADDRESS:
+            return self._take_address(request)
+        if functions.find_function(Version.V2007, function) is None:
             return None
+        is_password = function == functions.CHANGE_PASSWORD
         error_bits = self._orders.obey(request, now)
         if error_bits:
             return self._refuse(request, error_bits)
+        return self._accept(request, request.data[-PASSWORD_SIZE:] if is_password else b"")
+
+    def _take_address(self, request: Frame) -> Frame | None:
+        """Take another address; who will not says nothing (digest 2.1)."""
+        if len(request.data) != ADDRESS_SIZE or not request.data.hex().isdecimal():
+            return None
+        self.address = bcd.to_text(request.data)
+        self._orders.take_address(self.address)
         return self._accept(request, b"")
 
     def _answer_1997(self, request: Frame, now: datetime) -> Frame | None:
         """Answer 01H alone; to 9999.. too, which means whoever is there (digest 1.2)."""
-        is_heard = request.address == BROADCAST or hears(self._site.address, request.address)
+        is_heard = request.address == BROADCAST or hears(self.address, request.address)
         if is_heard and request.function == functions.READ_1997:
             return self._read(request, now)
         return None
@@ -77,7 +96,7 @@ class Meter:
         try:
             data = self._data(request, data_id, self._metering.clock(now))
         except ValueError as error:
-            log.warning("meter %s: %s", self._site.address, error)
+            log.warning("meter %s: %s", self.address, error)
             return self._refuse(request, OTHER_ERROR)
         if data is None:
             return self._refuse(request, NO_DATA)
@@ -115,10 +134,10 @@ class Meter:
         return self._accept(request, part, has_more=sequence < len(self._rest))
 
     def _accept(self, request: Frame, data: bytes, *, has_more: bool = False) -> Frame:
-        return requests.answer(request, data, address=self._site.address, has_more=has_more)
+        return requests.answer(request, data, address=self.address, has_more=has_more)
 
     def _refuse(self, request: Frame, error_bits: int) -> Frame:
-        return requests.refuse(request, error_bits, address=self._site.address)
+        return requests.refuse(request, error_bits, address=self.address)
 
 
 def hears(address: str, asked: str) -> bool:

@@ -1,11 +1,11 @@
-"""What a simulated 2007 meter lets itself be ordered: to set parameters, its clock and its relay.
+"""What a simulated 2007 meter lets itself be ordered: parameters, passwords, its clock, its relay.
 
 A password is asked for, of a level that may do it (digest 2.1, 2.3): 02 for the relay, 02 or 04 for
 parameters; level 00 may do all. What was set is kept for as long as the simulation runs.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from station.protocols.dlt645 import functions, items
 from station.protocols.dlt645.formats import Content
@@ -29,6 +29,10 @@ STATUS_WORDS = 0x040005FF
 RELAY_OPEN, ORDERED_OPEN, POWER_KEPT = 1 << 4, 1 << 6, 1 << 12
 
 DATE, TIME, DATE_AND_TIME = 0x04000101, 0x04000102, 0x0400010C
+ADDRESS = 0x04000401
+PASSWORDS = 0x04000C01  # Of level 0; those of the other levels follow.
+PASSWORD_SIZE = 4  # PA P0 P1 P2.
+BROADCAST_MAX = timedelta(minutes=5)  # A clock further out is not set by a broadcast.
 NEVER_SET = (0x04000500 >> 8, 0x04000401 >> 8)  # Status words, addresses.
 PARAMETERS = 0x04
 
@@ -48,12 +52,39 @@ class Orders:
     def __init__(self, metering: Metering, password: str) -> None:
         self._metering = metering
         self._password = bytes.fromhex(password)[::-1]
+        self._passwords: dict[int, bytes] = {}  # Changed ones by their level.
         self._written: dict[int, bytes] = {}
         self._relay = 0  # Its bits of status word 3.
 
     def written(self, data_id: int) -> bytes | None:
         """Return what was set under an identifier."""
         return self._written.get(data_id)
+
+    def take_address(self, address: str) -> None:
+        """Show another address from now on."""
+        self._written[ADDRESS] = bytes.fromhex(address)[::-1]
+
+    def hear_time(self, data: bytes, now: datetime) -> None:
+        """Set the clock as a broadcast says, unless that is too far away."""
+        shown = self._metering.clock(now)
+        try:
+            told = _time_in(data)
+        except ValueError:
+            return
+        if abs(told - shown) <= BROADCAST_MAX:
+            self._metering.set_clock(now, told)
+
+    def _change_password(self, request: Frame) -> int:
+        """Change a level's password for who knows it; return DONE or the bits of an error word."""
+        data_id, body = functions.data_id_of(request), request.data[4:]
+        if data_id is None or len(body) != 2 * PASSWORD_SIZE:
+            return OTHER_ERROR
+        old, new = body[:PASSWORD_SIZE], body[PASSWORD_SIZE:]
+        level = data_id - PASSWORDS
+        if new[0] != level or old[0] > level or old[1:] != self._password_of(old[0]):
+            return NOT_AUTHORISED
+        self._passwords[level] = new[1:]
+        return DONE
 
     def shown(self, data_id: int, values: Sequence[Content] | None) -> Sequence[Content] | None:
         """Return values as they are with the relay as it was ordered."""
@@ -70,6 +101,8 @@ class Orders:
             return self._control(request.data, now)
         if request.function == functions.WRITE:
             return self._write(request, now)
+        if request.function == functions.CHANGE_PASSWORD:
+            return self._change_password(request)
         return NOT_AUTHORISED
 
     def _control(self, data: bytes, now: datetime) -> int:
@@ -102,7 +135,8 @@ class Orders:
         if values is None:
             return NO_DATA
         try:
-            if len(value) != len(items.encode(Version.V2007, data_id, values)):
+            whole = len(items.encode(Version.V2007, data_id, values))
+            if len(value) != whole and data_id not in registers.TABLES:
                 return OTHER_ERROR
             found = items.decode(Version.V2007, data_id, value)
             if data_id in (DATE, TIME, DATE_AND_TIME):
@@ -117,8 +151,11 @@ class Orders:
         return (
             len(authority) >= AUTHORITY_SIZE
             and authority[0] in levels
-            and authority[1:4] == self._password
+            and authority[1:4] == self._password_of(authority[0])
         )
+
+    def _password_of(self, level: int) -> bytes:
+        return self._passwords.get(level, self._password)
 
 
 def _time_in(data: bytes) -> datetime:

@@ -82,7 +82,26 @@ _PARAMETERS: dict[int, Content] = {
     0x0400040D: "DL/T645-2007",
     0x04000601: 0x05,  # Combined active is forward plus reverse.
     0x04000B01: "01 00",
+    0x04000201: 1,  # Year zones, slot tables, slots, holidays, ladder steps.
+    0x04000202: 1,
+    0x04000203: 3,
+    0x04000205: 0,
+    0x04000207: 0,
+    0x04001001: 20,  # Alarm amounts, overdraft and hoarding limits, yuan.
+    0x04001002: 10,
+    0x04001003: 0,
+    0x04001004: 5000,
 }
+_SWITCH_TIMES = range(0x04000106, 0x0400010A)
+# The whole day of every season: valley, flat, valley.
+_TABLES: dict[int, list[Content]] = {
+    0x04010000: ["01-01 01"],
+    0x04010001: ["00:00 04", "08:00 03", "22:00 04"],
+    0x04020000: ["01-01 01"],
+    0x04020001: ["00:00 04", "08:00 03", "22:00 04"],
+}
+_NO_SWITCH = datetime(2000, 1, 1)  # noqa: DTZ001  Long past, by a clock without a zone.
+TABLES = frozenset(_TABLES)  # Of as many entries as are written.
 _SINGLE_PHASE: dict[int, Content] = {0x04000405: "5A", 0x04000406: "60A", 0x04000409: 1200}
 _THREE_PHASE: dict[int, Content] = {0x04000405: "10A", 0x04000406: "100A", 0x04000409: 400}
 _STATUS_WORDS = 0x04000500
@@ -145,6 +164,10 @@ def _parameter(metering: Metering, data_id: int, at: datetime) -> list[Content] 
         if place == BLOCK:
             return words
         return [words[place - 1]] if 1 <= place <= len(words) else None
+    if data_id in _TABLES:
+        return _TABLES[data_id]
+    if data_id in _SWITCH_TIMES:
+        return [_NO_SWITCH]
     if data_id in _PROFILE_INTERVALS:
         return [site.profile_interval_min]
     moving: dict[int, Content] = {

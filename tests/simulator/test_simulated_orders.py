@@ -106,3 +106,38 @@ def test_write_wants_the_password():
     meter = Ordered()
     assert meter.write(0x04000103, b"\x30", Authority(password="000000")) == 0b100
     assert meter.read(0x04000103) == b"\x15"
+
+
+def test_a_level_takes_a_new_password_from_who_knows_the_old_one():
+    meter = Ordered()
+    new = Authority(level=2, password="654321")
+
+    def change(old, new, data_id=0x04000C03):
+        request = requests.change_password(ADDRESS, data_id, old, new)
+        answer = meter.meter.answer(request, NOW)
+        return answer.data[0] if answer.is_error else answer.data
+
+    assert change(Authority(password="000000"), new) == 0b100
+    assert change(RIGHT, Authority(level=4, password="654321")) == 0b100
+    assert change(RIGHT, new) == bytes.fromhex("02214365")
+    assert change(new, new) == bytes.fromhex("02214365")
+    assert change(RIGHT, new) == 0b100
+    assert meter.order(Command.TRIP) == 0b100
+    assert meter.order(Command.TRIP, authority=new) is None
+
+
+def test_another_address_is_taken_and_shown():
+    meter = Ordered().meter
+    answer = meter.answer(requests.write_address(Version.V2007, "000000000042"), NOW)
+    assert (answer.address, answer.is_error) == ("000000000042", False)
+    assert meter.answer(requests.read(Version.V2007, ADDRESS, CLOCK), NOW) is None
+    shown = meter.answer(requests.read(Version.V2007, "000000000042", 0x04000401), NOW)
+    assert requests.payload(shown) == bytes.fromhex("420000000000")
+
+
+@pytest.mark.parametrize(("fast_s", "is_taken"), [(0, True), (299, True), (301, False)])
+def test_the_time_of_a_broadcast_is_taken_by_a_clock_that_is_nearly_right(fast_s, is_taken):
+    ordered = Ordered(clock_offset_s=fast_s)
+    assert ordered.meter.answer(requests.broadcast_time(LOCAL), NOW) is None
+    shown = ordered.read(CLOCK)[:3].hex()
+    assert (shown == "000012") == is_taken
