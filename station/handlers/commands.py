@@ -1,7 +1,7 @@
 """Commands: what was ordered, did it happen, and ordering more.
 
-Whoever may collect may order a read. A set and a control need a permission of their own, and go over a
-page that names the meter and asks why.
+Whoever may collect may order a read. A set and a control need a permission of their own, and go
+over a page that names the meter and asks why.
 """
 
 import secrets

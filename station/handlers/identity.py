@@ -38,13 +38,18 @@ from station.handlers.parts import Parts
 from station.handlers.people import (
     SESSION_IDLE,
     SESSION_TOUCH,
+    PasswordChangeNeeded,
     PasswordGate,
     Permission,
     TooManyAttempts,
+    browser_session,
     hash_token,
     known_permissions,
+    new_token,
     permissions_of,
 )
+from station.handlers.people import Forbidden as Forbidden
+from station.handlers.staff import Actor, Staff
 from station.handlers.today import Today
 from station.store.objects.sessions import Session
 from station.store.objects.users import User
@@ -70,14 +75,11 @@ class LoginNeeded(StationError):
     """Nobody is logged in, or the session has ended."""
 
 
-class Forbidden(StationError):
-    """The person's role does not allow this."""
-
-
 STATUSES: dict[type[StationError], tuple[int, str]] = {
     InvalidValue: (400, "invalid_value"),
     LoginNeeded: (401, "login_needed"),
     Forbidden: (403, "forbidden"),
+    PasswordChangeNeeded: (403, "password_change_needed"),
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
     NeedsShift: (409, "needs_shift"),
@@ -111,6 +113,7 @@ class Tools:
     languages: Mapping[str, Language]
     environments: Mapping[str, Environment]
     gate: PasswordGate
+    staff: Staff
     today: Today
     buses: Buses
 
@@ -150,6 +153,7 @@ class Identity(RequestHandler):
     """Who asks: finds the session, and turns away those who may not."""
 
     open_to_all: ClassVar[bool] = False
+    serves_newcomers: ClassVar[bool] = False  # Those who have to change their password first.
 
     parts: Parts
     tools: Tools
@@ -191,9 +195,36 @@ class Identity(RequestHandler):
         """Whether another site could have made the browser send this request."""
         return self.bearer is None
 
+    async def open_session(self, user: User) -> str:
+        """Begin a login with a token of its own, never one that came in; return the token.
+
+        The login that the request showed, if any, ends: nobody stays in who had planted it.
+        """
+        database, now, token = self.parts.database, utc_now(), new_token()
+        shown = self.get_cookie(SESSION_COOKIE)
+        if shown:
+            await database.sessions.remove(hash_token(shown))
+        await database.sessions.create(
+            browser_session(
+                user.name,
+                token,
+                now,
+                address=self.request.remote_ip or "",
+                agent=self.request.headers.get("User-Agent", ""),
+            )
+        )
+        await database.users.note_login(user.name, now)
+        return token
+
     def can(self, permission: Permission) -> bool:
         """Tell whether the person who asks has a permission."""
         return permission in self.permissions
+
+    @property
+    def actor(self) -> Actor:
+        """The person who asks, as one who changes people."""
+        assert self.user is not None, "a permission needs a person"
+        return Actor(self.user.name, self.permissions, self.areas)
 
     @property
     def areas(self) -> tuple[str, ...]:
@@ -233,6 +264,10 @@ class Identity(RequestHandler):
         if permission is None or not self.can(permission):
             raise Forbidden(
                 self.language.say("the role %(role)s does not allow this", role=self.user.role)
+            )
+        if self.user.one_time_until is not None and not self.serves_newcomers:
+            raise PasswordChangeNeeded(
+                self.language.say("this password was made for one login: change it first")
             )
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:

@@ -8,8 +8,6 @@ from station.handlers.people import (
     PASSWORD_SIZE_MAX,
     Permission,
     TooManyAttempts,
-    browser_session,
-    new_token,
 )
 from station.units import utc_now
 
@@ -80,12 +78,14 @@ class LoginHandler(Handler):
             user.password_hash if user is not None else None,
             body.password,
         )
-        if user is None or not right:
+        if user is None or user.is_disabled or not right:
             raise LoginNeeded(self.language.say("the name or the password is not right"))
+        if user.one_time_until is not None and user.one_time_until <= utc_now():
+            raise LoginNeeded(
+                self.language.say("this one-time password has run out: ask for a new one")
+            )
         await self.begin_act(user.name)
-        token = new_token()
-        await database.sessions.create(browser_session(user.name, token, utc_now()))
-        return token
+        return await self.open_session(user)
 
     def _refuse(self, body: LoginBody, error: LoginNeeded | TooManyAttempts) -> None:
         form = LoginForm(

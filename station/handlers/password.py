@@ -11,11 +11,8 @@ from station.handlers.people import (
     PASSWORD_SIZE_MAX,
     Permission,
     TooManyAttempts,
-    browser_session,
     hash_password,
-    new_token,
 )
-from station.units import utc_now
 
 
 class PasswordBody(BaseModel):
@@ -28,6 +25,8 @@ class PasswordBody(BaseModel):
 
 class PasswordHandler(Handler):
     """/password, /api/password: ends every other login of the person"""
+
+    serves_newcomers = True
 
     @requires(Permission.VIEW)
     async def get(self) -> None:
@@ -52,13 +51,13 @@ class PasswordHandler(Handler):
             raise InvalidValue("password", self.language.say("this is not the password"))
         if body.new_password != body.again:
             raise InvalidValue("again", self.language.say("the two are not the same"))
+        if body.new_password == body.password:
+            raise InvalidValue("new_password", self.language.say("this is the old one"))
         loop = asyncio.get_running_loop()
         try:
             password_hash = await loop.run_in_executor(None, hash_password, body.new_password)
         except InvalidValue as error:
             raise InvalidValue("new_password", str(error)) from None
         await database.users.set_password(user.name, password_hash)
-        await database.sessions.remove_of_user(user.name)
-        token = new_token()
-        await database.sessions.create(browser_session(user.name, token, utc_now()))
-        self.set_session_cookie(token)
+        await database.sessions.remove_of_user(user.name, kind="browser")
+        self.set_session_cookie(await self.open_session(user))

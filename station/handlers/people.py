@@ -24,6 +24,7 @@ from station.store.objects.sessions import Session
 SESSION_IDLE = timedelta(hours=12)  # One working day with its breaks.
 SESSION_TOUCH = timedelta(minutes=1)  # The store learns of a visit at most this often.
 TOKEN_SIZE = 32  # Bytes of randomness; nobody guesses 256 bits.
+AGENT_SIZE_MAX = 200  # Characters of what a browser says of itself.
 PASSWORD_SIZE_MIN = 8  # Characters; the shortest that NIST SP 800-63B allows.
 PASSWORD_SIZE_MAX = 200  # Characters; a longer one only costs time to hash.
 
@@ -81,6 +82,14 @@ def known_permissions(names: Iterable[str]) -> frozenset[Permission]:
     return frozenset(Permission(name) for name in names if name in known)
 
 
+class Forbidden(StationError):
+    """The person's role does not allow this."""
+
+
+class PasswordChangeNeeded(Forbidden):
+    """The password was made by somebody else: it has to be changed before anything else."""
+
+
 class TooManyAttempts(StationError):
     """Too many wrong passwords in a row, or too many people logging in at once."""
 
@@ -125,7 +134,9 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def browser_session(user: str, token: str, now: datetime) -> Session:
+def browser_session(
+    user: str, token: str, now: datetime, *, address: str = "", agent: str = ""
+) -> Session:
     """Return the session of someone who has just logged in."""
     return Session(
         token_hash=hash_token(token),
@@ -134,6 +145,8 @@ def browser_session(user: str, token: str, now: datetime) -> Session:
         last_seen=now,
         expires_at=now + SESSION_IDLE,
         kind="browser",
+        address=address,
+        agent=agent[:AGENT_SIZE_MAX],
     )
 
 

@@ -13,6 +13,7 @@ from station.handlers import (
     accounts,
     agents,
     approvals,
+    audit,
     bench,
     blocks,
     buses,
@@ -39,6 +40,7 @@ from station.handlers import (
     readers,
     readings,
     receipts,
+    roles,
     runs,
     search,
     shifts,
@@ -48,6 +50,7 @@ from station.handlers import (
     task_views,
     tasks,
     terminals,
+    users,
 )
 from station.handlers.base import Handler, UnknownPage
 from station.handlers.bus_views import Buses
@@ -57,6 +60,7 @@ from station.handlers.parts import Parts
 from station.handlers.people import PasswordGate
 from station.handlers.runs import KIND_NAMES, cause_name, item_name
 from station.handlers.sentences import ROLE_NAMES
+from station.handlers.staff import Staff
 from station.handlers.templating import make_environment
 from station.handlers.today import Today
 from station.prepaid.readers.agent_wire import LINK_PATH
@@ -141,11 +145,22 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/limits", limits.LimitsHandler),
     ("/limits/([^/]+)", limits.OneLimitsHandler),
     ("/approvals", approvals.ApprovalsHandler),
+    ("/audit", audit.AuditHandler),
+    ("/audit/verify", audit.VerifyHandler),
+    ("/audit/([^/]+)", audit.OneEntryHandler),
     ("/bench", bench.BenchHandler),
     ("/bench/reader", bench.PlugHandler),
     ("/bench/reader/card", bench.InsertHandler),
     ("/bench/cards/([^/]+)/carry", bench.CarryHandler),
     ("/bench/meters/([^/]+)/use", bench.UseHandler),
+    ("/users", users.UsersHandler),
+    ("/users/([^/]+)", users.OneUserHandler),
+    ("/users/([^/]+)/disable", users.DisableUserHandler),
+    ("/users/([^/]+)/enable", users.EnableUserHandler),
+    ("/users/([^/]+)/reset", users.ResetPasswordHandler),
+    ("/users/([^/]+)/totp", users.UserTotpHandler),
+    ("/roles", roles.RolesHandler),
+    ("/roles/([^/]+)", roles.OneRoleHandler),
     ("/agents", agents.AgentsHandler),
     ("/agents/pair", agents.PairAgentHandler),
     ("/agents/([^/]+)", agents.OneAgentHandler),
@@ -170,6 +185,8 @@ FORMS: tuple[tuple[str, type[Handler]], ...] = (
     ("/meters/([^/]+)/edit", meters.EditMeterHandler),
     ("/meters/([^/]+)/commands/new", commands.NewCommandHandler),
     ("/meters/([^/]+)/commands/confirm", commands.ConfirmCommandHandler),
+    ("/users/new", users.NewUserHandler),
+    ("/roles/new", roles.NewRoleHandler),
     ("/tariffs/new", tariffs.NewTariffHandler),
     ("/customers/new", customers.NewCustomerHandler),
     ("/customers/([^/]+)/edit", customers.EditCustomerHandler),
@@ -217,6 +234,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             languages,
             environments,
             PasswordGate(),
+            Staff(parts.database),
             Today(parts),
             Buses(parts.budget),
         ),

@@ -5,9 +5,11 @@ may be such a sentence itself. The first form that fits counts: the narrow ones 
 wide ones. A form that is forgotten here is shown in English, which is no harm.
 """
 
+from station.handlers.audit_sentences import AUDIT_SENTENCES
 from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
 from station.handlers.drawer_sentences import DRAWER_SENTENCES
 from station.handlers.marking import N_
+from station.handlers.people_sentences import PEOPLE_SENTENCES
 from station.handlers.reader_sentences import READER_SENTENCES
 from station.handlers.sale_sentences import SALE_SENTENCES
 from station.protocols.dlt645.errors import (
@@ -38,8 +40,10 @@ ROLE_NAMES = {
 UNITS = (N_("yuan"),)  # The others are the same in every language.
 
 SENTENCES: tuple[str, ...] = (
+    *AUDIT_SENTENCES,
     *CARD_SENTENCES,
     *DRAWER_SENTENCES,
+    *PEOPLE_SENTENCES,
     *READER_SENTENCES,
     *SALE_SENTENCES,
     # The archive and the store.
