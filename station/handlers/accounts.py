@@ -18,6 +18,7 @@ from station.handlers.base import ListQuery
 from station.handlers.customers import Number
 from station.handlers.desk import RECENT_MAX, DeskHandler, Request
 from station.handlers.identity import requires
+from station.handlers.ladder import LadderView, PurchasePreview, ladder_of
 from station.handlers.marking import N_
 from station.handlers.money import AMOUNT_MAX_FEN, Money, Yuan, whole_fen
 from station.handlers.order_views import ORDER_WORDS, OrderView
@@ -36,6 +37,7 @@ from station.store.objects.tariffs import PriceSet, TariffVersion
 from station.units import local_day, utc_now
 
 NOTHING_TYPED = {"amount": "", "energy": ""}
+NOTHING_USED = Decimal(0)
 ENERGY_MAX = 10_000_000  # kWh; more than the largest wallet buys.
 
 
@@ -53,13 +55,16 @@ class Bought(Money):
         None, description=N_("an energy such as 100 or 99.5")
     )
 
-    def fen_for(self, prices: PriceSet) -> int:
-        """Return the amount in fen. Raises InvalidValue when nothing was said."""
+    def fen_for(self, prices: PriceSet, used: Decimal = NOTHING_USED) -> int:
+        """Return the amount in fen after `used` kWh of the ladder's period.
+
+        Raises InvalidValue when nothing was said.
+        """
         if self.fen is not None:
             return self.fen
         if self.energy is None:
             raise InvalidValue("amount", "say an amount or an energy")
-        return amount_for(prices, self.energy)
+        return amount_for(prices, self.energy, used=used)
 
 
 class PurchaseBody(Request, Bought):
@@ -158,6 +163,11 @@ class AccountHandler(DeskHandler):
     async def prices_of(self, tariff: str) -> PriceSet:
         """Return the prices of a tariff at this moment. Raises NotFound."""
         return prices_at(await self.version_of(tariff), self.local_now())
+
+    async def ladder_of(self, account: Account, prices: PriceSet) -> LadderView | None:
+        """Return where an account stands on the ladder of its prices; None without a ladder."""
+        zone, readings = self.parts.config.site.zone_info, self.parts.database.readings
+        return await ladder_of(readings, account, prices, self.local_now(), zone)
 
     def local_now(self) -> datetime:
         """Return the site's time without its zone, as meters have it."""
@@ -293,13 +303,7 @@ class PreviewHandler(AccountHandler):
         account = await self.parts.database.accounts.get(account_id)
         try:
             bought = self.parse_query(Bought)
-            prices = await self.prices_of(account.tariff)
-            amount_fen = bought.fen_for(prices)
-            balance_fen = (account.balance_fen or 0) - account.overdrawn_fen
-            limits = Limits(account.alarm1_fen, account.alarm2_fen, account.hoarding_fen)
-            bought_now = preview(prices, amount_fen, balance_fen=balance_fen, limits=limits)
-            warnings = warning_views(bought_now.warnings, self.language.sentence)
-            found = preview_view(bought_now, amount_fen, warnings)
+            found = await self._preview(account, bought)
         except (InvalidValue, NotFound) as error:
             if self.wants_json:
                 raise
@@ -308,6 +312,22 @@ class PreviewHandler(AccountHandler):
             )
             return
         self.show("parts/preview.html", found, problems=[])
+
+    async def _preview(self, account: Account, bought: Bought) -> PurchasePreview:
+        prices = await self.prices_of(account.tariff)
+        ladder = await self.ladder_of(account, prices)
+        used = NOTHING_USED if ladder is None else ladder.used
+        amount_fen = bought.fen_for(prices, used)
+        found = preview(
+            prices,
+            amount_fen,
+            used=used,
+            balance_fen=(account.balance_fen or 0) - account.overdrawn_fen,
+            limits=Limits(account.alarm1_fen, account.alarm2_fen, account.hoarding_fen),
+        )
+        warnings = warning_views(found.warnings, self.language.sentence)
+        view = preview_view(found, amount_fen, warnings)
+        return PurchasePreview(**view.model_dump(), ladder=ladder)
 
 
 class PurchasesHandler(AccountHandler):
@@ -320,7 +340,9 @@ class PurchasesHandler(AccountHandler):
             body = self.parse_body(PurchaseBody)
             fen = body.fen
             if fen is None:
-                fen = body.fen_for(await self.prices_of(account.tariff))
+                prices = await self.prices_of(account.tariff)
+                ladder = await self.ladder_of(account, prices)
+                fen = body.fen_for(prices, NOTHING_USED if ladder is None else ladder.used)
             order = await self.sales.sell(
                 account.id, fen, request_id=body.request_id, by=self.clerk
             )

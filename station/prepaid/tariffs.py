@@ -8,7 +8,7 @@ what energy costs up to a fen. So energy never costs more than was paid for it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 
 from station.errors import InvalidValue
@@ -167,6 +167,24 @@ def prices_at(version: TariffVersion, at: datetime) -> PriceSet:
     rates = backup.rates if _is_past(version.switch_at, at) else main.rates
     ladder = backup if _is_past(version.ladder_switch_at, at) else main
     return replace(ladder, rates=rates)
+
+
+def ladder_began(prices: PriceSet, at: datetime) -> datetime | None:
+    """Return when the period of the ladder began in which a local moment lies.
+
+    A month begins on its first day at midnight, a year at the settlement day that came last. None
+    where there is no ladder, or one by the year without a settlement day, which never begins anew.
+    """
+    if not prices.thresholds:
+        return None
+    if prices.period == "month":
+        return datetime.combine(at.replace(day=1), time())
+    days = [
+        datetime.combine(date(year, month, day), time(hour))
+        for year in (at.year - 1, at.year)
+        for month, day, hour in prices.settlement_days
+    ]
+    return max((day for day in days if day <= at), default=None)
 
 
 def period_thresholds(prices: PriceSet) -> tuple[Decimal, ...]:

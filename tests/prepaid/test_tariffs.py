@@ -15,6 +15,7 @@ from station.prepaid.tariffs import (
     StepLine,
     amount_for,
     card_thresholds,
+    ladder_began,
     period_thresholds,
     preview,
     price_file,
@@ -277,3 +278,21 @@ def test_rates_and_ladder_go_over_each_at_its_own_time() -> None:
     assert prices_at(version, local("2026-08-01")) == later
     assert prices_at(replace(version, backup=None), local("2027-01-01")) == LADDER
     assert prices_at(replace(version, switch_at=None), local("2026-07-05")) == LADDER
+
+
+TWICE = replace(YEARLY, settlement_days=((3, 1, 8), (9, 15, 0)))
+
+
+@pytest.mark.parametrize(("prices", "at", "began"), [
+    (FLAT, "2026-05-17T10:00", None),
+    (LADDER, "2026-05-17T10:00", "2026-05-01T00:00"),
+    (LADDER, "2026-05-01T00:00", "2026-05-01T00:00"),
+    (LADDER, "2026-04-30T23:59", "2026-04-01T00:00"),
+    (replace(LADDER, period="year"), "2026-05-17T10:00", None),
+    (YEARLY, "2026-01-01T00:00", "2026-01-01T00:00"),
+    (YEARLY, "2025-12-31T23:59", "2025-01-01T00:00"),
+    (TWICE, "2026-03-01T07:59", "2025-09-15T00:00"),
+    (TWICE, "2026-03-01T08:00", "2026-03-01T08:00"),
+])  # fmt: skip
+def test_when_the_ladder_began(prices: PriceSet, at: str, began: str | None) -> None:
+    assert ladder_began(prices, local(at)) == (None if began is None else local(began))

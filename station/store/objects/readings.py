@@ -44,6 +44,7 @@ LANES_MAX = 3  # Transactions at once: one is made ready while the database writ
 SHEETS_PER_LANE = 100  # Fewer are not worth a second transaction.
 SHEETS_PER_STEP = 100  # Made into readings in some 10 ms.
 KEYS_PER_QUERY = 5_000  # About 250 kB of keys in one command.
+SHEETS_LOOKED_AT = 8  # For the first reading of a span; a day seldom holds none that is good.
 METERS_PER_QUERY = 250  # Whose latest readings of ten items are made in some 5 ms.
 MONTHS_PER_QUERY = 500  # With one item some 350 kB, whose decoding holds up the loop for 5 ms.
 
@@ -129,6 +130,24 @@ class Readings:
             if number % SHEETS_PER_STEP == SHEETS_PER_STEP - 1:
                 await asyncio.sleep(0)  # The links may go on.
         return curves
+
+    async def first(self, meter: str, item: str, start: datetime, end: datetime) -> Reading | None:
+        """Return the oldest reading with start <= moment < end, or None.
+
+        It has a value and is not doubtful; of the days with readings only the first few are
+        looked at.
+        """
+        days = (local_day(start, self._zone), local_day(end, self._zone))
+        first, last = (sheet_id((meter, item, day)) for day in days)
+        sheets = await self._sheets.find(
+            {"_id": {"$gte": first, "$lte": last}}, order=[("_id", 1)], limit=SHEETS_LOOKED_AT
+        )
+        for sheet in sheets:
+            for reading in readings_of(sheet_key(sheet["_id"]), sheet, self._zone):
+                is_good = reading.value is not None and reading.quality != "doubtful"
+                if is_good and start <= reading.moment < end:
+                    return reading
+        return None
 
     async def former(
         self, meter: str, item: str, start: datetime, end: datetime
