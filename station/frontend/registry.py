@@ -11,7 +11,7 @@ come up is told only when it has stayed up for a while.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from station.errors import LinkDown
@@ -111,9 +111,17 @@ class Registry:
 
     def set_terminals(self, terminals: Iterable[Terminal]) -> None:
         """Say which terminals are in the archive; all others are held, and shown as unknown."""
-        older, self._terminals = self._terminals, {each.address: each for each in terminals}
-        changed = [each for each in self._terminals.values() if older.get(each.address) != each]
-        removed = [address for address in older if address not in self._terminals]
+        wanted = {each.address: each for each in terminals}
+        changed = [each for each in wanted.values() if self._terminals.get(each.address) != each]
+        removed = [address for address in self._terminals if address not in wanted]
+        self.change_terminals(changed, removed)
+
+    def change_terminals(self, changed: Sequence[Terminal], removed: Sequence[str] = ()) -> None:
+        """Say which terminals are new or other ones in the archive, and which are in it no more."""
+        terminals = {**self._terminals, **{each.address: each for each in changed}}
+        for address in removed:
+            terminals.pop(address, None)
+        self._terminals = terminals
         self._writer.archived([self._unseen(terminal) for terminal in changed], removed)
         for address in (*(each.address for each in changed), *removed):
             self._unknown_offline.pop(address, None)

@@ -7,8 +7,8 @@ put into words. Anything else is a defect and passes unchanged.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -31,6 +31,10 @@ DOWN_CODES = frozenset({91, 189, 211, 10107, 11600, 11602, 13435, 13436})
 TRANSIENT = "TransientTransactionError"
 CONFLICT_PAUSE_S = 0.002  # About what the other writer's commit takes; grows with each attempt.
 CONFLICT_PAUSE_MAX_S = 0.02
+
+# A session is used again for the next transaction: making and ending one costs as much as a call.
+SESSIONS_KEPT = 4
+SESSION_KEPT_S = 60.0  # The server forgets one that rests for half an hour.
 
 
 @contextmanager
@@ -61,6 +65,7 @@ class Collection:
         self._client = client
         self._collection = client[database][name]
         self._timeout_s = timeout_s
+        self._resting: list[tuple[float, Any]] = []
 
     async def find_one(
         self, query: Query, *, fields: Query | None = None, session: Any = None
@@ -127,10 +132,11 @@ class Collection:
             result = await self._collection.update_one(query, change, session=session)
             return int(result.matched_count)
 
-    async def update_all(self, query: Query, change: Query) -> int:
+    async def update_all(self, query: Query, change: Query, *, session: Any = None) -> int:
         """Change every document that matches and return how many did."""
         with our_errors():
-            return int((await self._collection.update_many(query, change)).matched_count)
+            result = await self._collection.update_many(query, change, session=session)
+            return int(result.matched_count)
 
     async def remove(self, query: Query, *, session: Any = None) -> int:
         """Remove every document that matches and return how many did."""
@@ -143,16 +149,18 @@ class Collection:
         with our_errors():
             await self._collection.bulk_write(operations, ordered=False, session=session)
 
-    async def transaction(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
+    async def transaction(
+        self, work: Callable[[Any], Awaitable[Result]], *, timeout_s: float | None = None
+    ) -> Result:
         """Run `work(session)` so that all its writes happen, or none, and return its result.
 
-        It is run again when another writer came first. When the outcome is unknown DatabaseDown
-        is raised, and the caller may repeat it if repeating is harmless.
+        It is run again when another writer came first, until the timeout. When the outcome is
+        unknown DatabaseDown is raised, and the caller may repeat it if repeating is harmless.
         """
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
         pause_s = CONFLICT_PAUSE_S
         with our_errors():
-            async with await self._client.start_session() as session:
+            async with self._session() as session:
                 while True:
                     try:
                         async with session.start_transaction():
@@ -162,6 +170,28 @@ class Collection:
                             raise
                     await asyncio.sleep(pause_s)
                     pause_s = min(pause_s + CONFLICT_PAUSE_S, CONFLICT_PAUSE_MAX_S)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Any]:
+        """Give a session, and let it rest for the next one unless something went wrong."""
+        while self._resting:
+            since, session = self._resting.pop()
+            if time.monotonic() - since < SESSION_KEPT_S:
+                break
+            await session.end_session()
+        else:
+            # Nothing is read in it that an earlier call wrote; a station restarted beside a
+            # database restarted must not wait for a moment that was lost.
+            session = await self._client.start_session(causal_consistency=False)
+        try:
+            yield session
+        except BaseException:
+            await session.end_session()
+            raise
+        if len(self._resting) < SESSIONS_KEPT:
+            self._resting.append((time.monotonic(), session))
+        else:
+            await session.end_session()
 
 
 def _may_run_again(error: BaseException) -> bool:

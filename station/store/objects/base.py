@@ -6,10 +6,10 @@ A thing is a frozen dataclass; its key field is the document's `_id`, so uniquen
 import re
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from bson import ObjectId
-from pymongo import InsertOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from station.errors import Conflict, NotFound
@@ -37,6 +37,14 @@ def matching(text: str | None, *names: str) -> Document:
         return {}
     pattern = {"$regex": re.escape(text), "$options": "i"}
     return {"$or": [{name: pattern} for name in names]}
+
+
+class Turn(NamedTuple):
+    """One thing, as documents, before and after; None is "not there"."""
+
+    key: str
+    before: Document | None
+    after: Document | None
 
 
 class Objects(Generic[Thing]):
@@ -79,6 +87,34 @@ class Objects(Generic[Thing]):
         """Remove the one with this key. Raises NotFound."""
         if not await self._collection.remove(self._query(key)):
             raise self._missing(key)
+
+    def document_of(self, thing: Thing) -> Document:
+        """Return a thing as it lies in the collection."""
+        return self._to_document(thing)
+
+    def thing_of(self, document: Document) -> Thing:
+        """Return what a document of the collection stands for."""
+        return self._from_document(document)
+
+    async def turn(self, turns: Sequence[Turn], *, session: Any) -> list[str]:
+        """Bring things from one state to another, all at once; None is "not there".
+
+        Return the keys of those that are in another state than the first; then nothing is written.
+        """
+        keys = [turn.key for turn in turns]
+        found = await self._collection.find({"_id": {"$in": keys}}, session=session)
+        standing = {document["_id"]: document for document in found}
+        strange = [turn.key for turn in turns if not self._is(standing.get(turn.key), turn.before)]
+        if not strange:
+            await self._collection.write([_operation(turn) for turn in turns], session=session)
+        return strange
+
+    def _is(self, document: Document | None, state: Document | None) -> bool:
+        if document is None or state is None:
+            return document is state
+        if document.get("kind") != state.get("kind"):
+            return False
+        return self._from_document(document) == self._from_document(state)
 
     async def _keep_new(self, things: Sequence[Thing]) -> None:
         """Insert these; ones whose keys are there already stay as they are."""
@@ -126,3 +162,11 @@ class Objects(Generic[Thing]):
                 value = document[name]
                 values[field.name] = tuple(value) if isinstance(value, list) else value
         return self.shape(**values)
+
+
+def _operation(turn: Turn) -> Any:
+    if turn.after is None:
+        return DeleteOne({"_id": turn.key})
+    if turn.before is None:
+        return InsertOne(turn.after)
+    return ReplaceOne({"_id": turn.key}, turn.after)

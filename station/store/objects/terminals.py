@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from station.store.driver import Document
 from station.store.objects.base import Many, Page, matching
 from station.store.objects.ends import Ends
 from station.store.objects.places import Within
+from station.store.objects.stages import ACTIVE
 from station.units import utc_now
 
 Addresses = list[str]  # Named here, because the verb `list` hides the type inside the class.
@@ -35,7 +37,7 @@ class Terminal:
     collects: bool = False
     groups: tuple[str, ...] = ()
     place: str = ""
-    stage: str = "active"
+    stage: str = ACTIVE
     stage_since: datetime | None = None  # None: as long as it is in the archive.
 
 
@@ -66,6 +68,7 @@ class Terminals(Ends[Terminal]):
         found = await self._collection.find(query, fields={"_id": 1})
         return [each["_id"] for each in found]
 
-    async def many(self) -> Many[Terminal]:
-        """Return all terminals, by address."""
-        return await self._all({"kind": self.word})
+    async def many(self, addresses: Iterable[str] | None = None) -> Many[Terminal]:
+        """Return the terminals with these addresses, or all, by address."""
+        chosen: Document = {} if addresses is None else {"_id": {"$in": [*addresses]}}
+        return await self._all({"kind": self.word, **chosen})
