@@ -13,7 +13,7 @@ from station.protocols.dlt645 import Version
 from station.protocols.line import LineSettings
 from station.store.objects.channels import Channel
 from station.store.objects.meters import Meter
-from station.store.objects.places import KINDS, Place
+from station.store.objects.places import KINDS, PATH_SEPARATOR, Place
 from station.store.objects.stages import STAGES
 from station.store.objects.tasks import Task
 from station.store.objects.terminals import PROTOCOLS, Terminal
@@ -34,7 +34,7 @@ _TERMINAL_ADDRESS = re.compile(r"[0-9A-F]{8}")
 _ADDRESS_698 = re.compile(r"(?:[0-9A-F]{2}){1,16}")
 _PACKET = re.compile(rf"(?:[0-9A-F]{{2}}){{1,{PACKET_SIZE_MAX}}}")
 _CHANNEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
-_PLACE_CODE = re.compile(r"[A-Za-z0-9_.-]{0,32}")
+_PLACE_CODE = re.compile(r"[\w.-]{0,32}")
 
 
 def checked_terminal(terminal: Terminal) -> Terminal:
@@ -90,6 +90,8 @@ def checked_place(place: Place) -> Place:
     name = _name(place.name)
     if not name:
         raise InvalidValue("name", "a place needs a name")
+    if PATH_SEPARATOR in name:
+        raise InvalidValue("name", "a slash with blanks around it stands between names of places")
     code = place.code.strip()
     _matching("code", code, _PLACE_CODE, "32 letters, digits, dots or dashes at most")
     return replace(place, name=name, code=code)
@@ -99,7 +101,10 @@ def check_parent(kind: str, parent_kind: str) -> None:
     """Check that a place of one kind may hang on another; only organisations hang on their like."""
     below = KINDS.index(kind) > KINDS.index(parent_kind)
     if not below and not kind == parent_kind == KINDS[0]:
-        raise InvalidValue("parent", f"no {kind} hangs on a place of the kind {parent_kind}")
+        raise InvalidValue(
+            "parent",
+            "places hang in the order organisation, substation, power line, transformer area",
+        )
 
 
 def checked_channel(channel: Channel) -> Channel:

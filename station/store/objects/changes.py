@@ -4,7 +4,7 @@ A change is entered in the transaction of the write that it tells of, so neither
 the other. It holds only the fields that differ, as JSON would say them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo import InsertOne
 
 from station.store.driver import Document
-from station.store.objects.base import Objects, Page, new_id
+from station.store.objects.base import Objects, Page, matching, new_id
 from station.units import utc_now
 
 if TYPE_CHECKING:
@@ -108,7 +108,21 @@ class Changes(Objects[Change]):
         if documents:
             await self._collection.write(documents, session=session)
 
-    async def of(self, word: str, key: str, skip: int = 0, limit: int = 100) -> Page[Change]:
-        """Return a page of the changes of one object, the newest first, and how many."""
-        query: Document = {"object": word, "key": key}
+    async def list(
+        self,
+        text: str | None = None,
+        *,
+        object: str | None = None,
+        key: str | None = None,
+        by: str | None = None,
+        keys: Sequence[str] | None = None,
+        skip: int = 0,
+        limit: int = 100,
+    ) -> Page[Change]:
+        """Return a page of changes, the newest first, and how many; `keys` are those in sight."""
+        query: Document = matching(text, "key", "by", "reason", "before.name", "after.name")
+        wanted = {"object": object, "key": key, "by": by}
+        query.update({name: value for name, value in wanted.items() if value is not None})
+        if keys is not None:
+            query = {"$and": [query, {"key": {"$in": [*keys]}}]}
         return await self._page(query, skip, limit, order=[("at", -1), ("_id", -1)])

@@ -12,6 +12,7 @@ from station.store.driver import Collection, Document
 from station.store.objects.base import Many, Objects, Page, matching, new_id
 from station.store.objects.changes import Changes
 from station.store.objects.places import Within, hold_place
+from station.store.objects.stages import ACTIVE, REMOVED
 from station.units import utc_now
 
 
@@ -38,9 +39,22 @@ class Meter:
     place: str = ""
     ct: int = 1
     pt: int = 1
-    stage: str = "active"
+    stage: str = ACTIVE
     stage_since: datetime | None = None  # None: as long as it is in the archive.
     created_at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a meter hangs, and in which stage it is."""
+
+    address: str
+    link: str
+    place: str
+    stage: str
+
+
+Spots = list[Spot]  # Named here, because the verb `list` hides the type inside the class.
 
 
 class Meters(Objects[Meter]):
@@ -122,12 +136,34 @@ class Meters(Objects[Meter]):
         """Return every meter of one link, by address."""
         return await self._all({"link": link})
 
+    async def on_place(self, place: str, limit: int) -> Page[Meter]:
+        """Return the first meters that hang on a place themselves, and how many do."""
+        return await self._page({"place": place, "stage": {"$ne": REMOVED}}, 0, limit)
+
     async def after(self, address: str, limit: int) -> Many[Meter]:
         """Return the next meters behind an address, in order; "" is before all."""
         found = await self._collection.find(
             {"_id": {"$gt": address}}, order=[("_id", 1)], limit=limit
         )
         return [self._from_document(document) for document in found]
+
+    async def spots(self, address: str, limit: int) -> Spots:
+        """Return where the next meters behind an address hang, in order; "" is before all."""
+        found = await self._collection.find(
+            {"_id": {"$gt": address}},
+            fields={"link": 1, "place": 1, "stage": 1},
+            order=[("_id", 1)],
+            limit=limit,
+        )
+        return [
+            Spot(each["_id"], each["link"], each.get("place", ""), each.get("stage", ACTIVE))
+            for each in found
+        ]
+
+    async def addresses(self, within: Within) -> Sequence[str]:
+        """Return the addresses of the meters within some places."""
+        found = await self._collection.find(_within(within), fields={"_id": 1})
+        return [each["_id"] for each in found]
 
     async def many(self, addresses: Sequence[str] | None = None) -> Many[Meter]:
         """Return the meters with these addresses, or all; unknown ones are left out."""

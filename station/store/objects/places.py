@@ -11,12 +11,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from station.errors import Conflict, InvalidValue
 from station.store.driver import Collection
 from station.store.objects.base import Many, Objects, new_id
-from station.store.objects.changes import Changes
+from station.store.objects.changes import Change, Changes
 from station.units import utc_now
 
 KINDS: Final = ("organisation", "substation", "line", "area")  # From the top down.
@@ -95,6 +96,19 @@ class PlaceTree:
         """Return the names from the root down to this one, in one text."""
         return PATH_SEPARATOR.join(place.name for place in self.path(place_id))
 
+    def named(self, text: str) -> Place | None:
+        """Return the place that a person means: by its id, code, path, or a name that is unique."""
+        text = " ".join(text.split())
+        places = self.by_id.values()
+        for found in (
+            [place for place in places if text in (place.id, place.code) and text],
+            [place for place in places if self.path_text(place.id) == text],
+            [place for place in places if place.name == text],
+        ):
+            if found:
+                return found[0] if len(found) == 1 else None
+        return None
+
     def walk(self, place_id: str = "") -> Iterator[tuple[int, Place]]:
         """Yield every place below one, from the top down, each with its depth; 0 is the first."""
         waiting = [(0, place) for place in reversed(self.children(place_id))]
@@ -166,6 +180,46 @@ class Places(Objects[Place]):
             await self._changes.enter(self.word, key, before, None, by, session=session)
 
         await self._collection.transaction(work)
+
+    async def hang(
+        self, place_id: str, terminals: Iterable[str], meters: Iterable[str], *, by: str = ""
+    ) -> tuple[int, int]:
+        """Hang these on a place, all or none, and return how many hung elsewhere before."""
+
+        async def work(session: Any) -> tuple[int, int]:
+            await hold_place(self._collection, place_id, session)
+            return (
+                await self._hang("terminal", self._ends, terminals, place_id, by, session),
+                await self._hang("meter", self._meters, meters, place_id, by, session),
+            )
+
+        return await self._collection.transaction(work)
+
+    async def _hang(
+        self, word: str, collection: Collection, keys: Iterable[str], place_id: str, by: str,
+        session: Any,
+    ) -> int:  # fmt: skip
+        found = await collection.find(
+            {"_id": {"$in": [*keys]}}, fields={"place": 1}, session=session
+        )
+        moved = [each for each in found if each.get("place", "") != place_id]
+        if moved:
+            change = {"$set": {"place": place_id}}
+            await collection.write(
+                [UpdateOne({"_id": each["_id"]}, change) for each in moved], session=session
+            )
+        at = utc_now()
+        await self._changes.enter_many(
+            [
+                Change(
+                    new_id(), word, each["_id"], at=at, by=by, act="changed",
+                    before={"place": each.get("place", "")}, after={"place": place_id},
+                )
+                for each in moved
+            ],
+            session=session,
+        )  # fmt: skip
+        return len(moved)
 
     async def _unique(self, thing: Place, work: Any) -> None:
         try:
