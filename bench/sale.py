@@ -1,9 +1,10 @@
 """How long a sale takes, from confirm to success, over the bare exchange of the same bytes.
 
-Real pcscd with virtual readers, virtual cards, a real mongod. A purchase is confirmed and written;
-then the card is put back as it was, and the same commands are sent again through PC/SC by a bare
-loop: the card gives the same challenges, so every command and every answer is the same byte for
-byte. In between the card goes to its virtual meter, outside of the measured time.
+Real pcscd with virtual readers, virtual cards in a process of their own, a real mongod. A purchase
+is confirmed and written; then the card is put back as it was, and the same commands are sent again
+through PC/SC by a bare loop: the card gives the same challenges, so every command and every answer
+is the same byte for byte. In between the card goes to its virtual meter, outside of the measured
+time.
 
 The journal's share is what the database's calls took of a sale. Then two counters sell at once,
 each with a reader of its own. Limit: a sale takes at most 3 times the bare exchange.
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.managers import BaseManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +29,7 @@ from smartcard import scard
 
 from station.live import Feed
 from station.prepaid.cards.apdu import Response
+from station.prepaid.desk_sale import Desk
 from station.prepaid.readers.base import FixedReaders
 from station.prepaid.readers.pcsc import PcscReader
 from station.prepaid.readers.remembered import Remembered
@@ -34,6 +37,8 @@ from station.prepaid.readers.workplace import Workplaces
 from station.prepaid.sales import Sales
 from station.simulator import card as card_module
 from station.simulator.card import VirtualCard
+from station.simulator.card_link import VirtualSlot
+from station.simulator.prepaid_meter import VirtualMeter
 from station.store.database import Database
 from station.store.driver import Collection
 from station.store.embedded import EmbeddedMongo
@@ -43,6 +48,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "prepaid"))
 
 from sale_site import SECURITY, ZONE, Home, Town, opening_of
 from virtual_pcscd import VirtualPcscd, virtual_pcscd
+
+from bench import TEST_ROOT, new_card
 
 RATIO_LIMIT = 3.0
 AMOUNT_FEN = 100
@@ -59,7 +66,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         readers = Path(folder) / "readers"
         readers.mkdir()
-        with virtual_pcscd(readers, READER_NAMES) as pcscd:
+        with Cards() as manager, virtual_pcscd(readers, READER_NAMES) as pcscd:
+            cards = manager.CardHome()
+            for name, slot in pcscd.slots.items():
+                pcscd.slots[name] = FarSlot(slot.port, cards)
             result = asyncio.run(measure(options, Path(folder), pcscd))
     print(json.dumps(result))
     return int(result["ratio_vs_apdu"] > RATIO_LIMIT)
@@ -79,6 +89,72 @@ class Challenges:
             return next(self.again)
         self.given.append(self._chance(size))
         return self.given[-1]
+
+
+class CardHome:
+    """The cards in the readers and the meters they belong to, one for each port of a reader; they
+    live in a process of their own, as cards do."""
+
+    def __init__(self) -> None:
+        self._cards: dict[int, VirtualCard] = {}
+        self._meters: dict[int, VirtualMeter] = {}
+        self._slots: dict[int, VirtualSlot] = {}
+        self._before: dict[int, dict[int, bytes]] = {}
+        self._written: dict[int, dict[int, bytes]] = {}
+        self._challenges = Challenges()
+
+    def insert(self, port: int, meter: str) -> None:
+        """Put a blank card for a new meter into a reader."""
+        self._cards[port], self._meters[port] = new_card(), VirtualMeter(meter, TEST_ROOT)
+        self._slots[port] = VirtualSlot(port)
+        self._slots[port].insert(self._cards[port])
+
+    def pull(self, port: int) -> None:
+        """Take the card out."""
+        if port in self._slots:
+            self._slots[port].pull()
+
+    def carry(self, port: int) -> int:
+        """Put the card into its meter, and return what was credited, in fen."""
+        return self._meters[port].insert(self._cards[port]).credited_fen
+
+    def keep(self, port: int) -> None:
+        """Keep the card's files as they are, and its challenges from now on."""
+        self._before[port] = dict(self._cards[port].files)
+        self._challenges = Challenges()
+        patch.object(card_module, "secrets", self._challenges).start()
+
+    def again(self, port: int) -> None:
+        """Put the card back as it was kept; it will give the same challenges."""
+        self._written[port] = self._cards[port].files
+        self._cards[port].files = dict(self._before[port])
+        self._challenges.again = iter(self._challenges.given)
+
+    def is_as_written(self, port: int) -> bool:
+        """Whether the card was written a second time as it was at first; then challenges are free
+        again."""
+        patch.stopall()
+        return self._cards[port].files == self._written[port]
+
+
+class Cards(BaseManager):
+    """The process of the cards."""
+
+
+Cards.register("CardHome", CardHome)
+
+
+class FarSlot:
+    """A slot of a reader whose card is in the other process."""
+
+    def __init__(self, port: int, home: Any) -> None:
+        self.port, self.home = port, home
+
+    def insert(self, meter: Any) -> None:
+        self.home.insert(self.port, meter)
+
+    def pull(self) -> None:
+        self.home.pull(self.port)
 
 
 class Journal:
@@ -155,34 +231,36 @@ class Recording:
 class Counter:
     """A desk with a reader, and one customer whose card lies in it."""
 
-    def __init__(self, sales: Sales, desk: str, home: Home, reader: Recording) -> None:
+    def __init__(
+        self, sales: Sales, desk: str, home: Home, reader: Recording, cards: Any, port: int
+    ) -> None:
         self.sales, self.desk, self.home, self.reader = sales, desk, home, reader
+        self.cards, self.port = cards, port
 
     async def open(self) -> None:
         request = opening_of(self.home, AMOUNT_FEN)
         order = await self.sales.open_account(request, request_id=new_id(), by=self.desk)
         self.home.account = order.account
         await self.sales.write(order.id, self.desk, by=self.desk)
-        self._to_the_meter()
+        self.to_the_meter()
 
     async def sell(self) -> float:
         """Sell and write, and return the seconds; then the card goes to the meter."""
         self.reader.conversations.clear()
         began = time.perf_counter()
         order = await self.sales.sell(
-            self.home.account, AMOUNT_FEN, request_id=new_id(), by=self.desk
+            self.home.account, AMOUNT_FEN, request_id=new_id(), by=self.desk, desk=Desk(self.desk)
         )
-        order = await self.sales.write(order.id, self.desk, by=self.desk)
         seconds = time.perf_counter() - began
         assert order.state == "written"
         return seconds
 
-    def _to_the_meter(self) -> None:
-        assert self.home.carry().credited_fen == AMOUNT_FEN
+    def to_the_meter(self) -> None:
+        assert self.cards.carry(self.port) == AMOUNT_FEN
 
     async def sell_and_carry(self) -> float:
         seconds = await self.sell()
-        self._to_the_meter()
+        self.to_the_meter()
         return seconds
 
 
@@ -221,8 +299,9 @@ async def _counter(
     reader = Recording(PcscReader(slot))
     workplaces.add(FixedReaders(reader), desk)
     home = await town.new_home()
-    pcscd.insert(slot, home.new_card())
-    counter = Counter(sales, desk, home, reader)
+    pcscd.insert(slot, home.meter.meter)
+    far = pcscd.slots[slot]
+    counter = Counter(sales, desk, home, reader, far.home, far.port)
     await counter.open()
     return counter
 
@@ -230,14 +309,13 @@ async def _counter(
 async def _one_counter(counter: Counter, options: argparse.Namespace) -> dict[str, float]:
     journal, spans, bare, shares = Journal(), [], [], []
     for number in range(options.warm_up + options.sales):
-        challenges = Challenges()
-        files = dict(counter.home.card.files)
-        with patch.object(card_module, "secrets", challenges), journal.watching():
+        counter.cards.keep(counter.port)
+        with journal.watching():
             journal.seconds = 0.0
             seconds = await counter.sell()
             share = journal.seconds / seconds
-            bare_seconds = _bare(counter, files, challenges)
-        counter._to_the_meter()
+        bare_seconds = _bare(counter)
+        counter.to_the_meter()
         if number >= options.warm_up:
             spans.append(seconds)
             shares.append(share)
@@ -260,11 +338,9 @@ async def _one_counter(counter: Counter, options: argparse.Namespace) -> dict[st
     }
 
 
-def _bare(counter: Counter, files: dict[int, bytes], challenges: Challenges) -> float:
+def _bare(counter: Counter) -> float:
     """Send the same commands to the same card as it was, and return the seconds."""
-    card: VirtualCard = counter.home.card
-    written, card.files = card.files, dict(files)
-    challenges.again = iter(challenges.given)
+    counter.cards.again(counter.port)
     conversations = counter.reader.conversations
     name = counter.reader.identity.name
     began = time.perf_counter()
@@ -274,7 +350,7 @@ def _bare(counter: Counter, files: dict[int, bytes], challenges: Challenges) -> 
         [[*answer.data, *divmod(answer.sw, 256)] for _, answer in each] for each in conversations
     ]
     assert answers == wanted, "the card answered otherwise"
-    assert card.files == written
+    assert counter.cards.is_as_written(counter.port)
     return seconds
 
 

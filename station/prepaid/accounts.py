@@ -79,6 +79,15 @@ def with_return(account: Account, contents: CardContents) -> Account:
     return account if after == account else touched(after)
 
 
+def last_reader(account: Account) -> ReaderIdentity | None:
+    """Return the reader that wrote an account's card last."""
+    if not account.reader_model:
+        return None
+    return ReaderIdentity(
+        account.reader_model, account.reader_name, account.reader_serial, account.reader_port
+    )
+
+
 def with_reader(account: Account, reader: ReaderIdentity) -> Account:
     """Return the account with the reader that wrote its card last."""
     return replace(

@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from station.errors import Conflict, WrongCard
+from station.errors import Conflict, StationError, WrongCard
 from station.live import Feed
 from station.prepaid import accounts, orders
 from station.prepaid.cards.checks import check_blank
 from station.prepaid.cards.dialog import CardContents
+from station.prepaid.desk_sale import Desk, DeskSale, Prepare
 from station.prepaid.gate import Drawer
 from station.prepaid.readers.base import ReaderIdentity
 from station.prepaid.readers.workplace import CardWritten, Workplace, Workplaces
 from station.prepaid.terms import check_reason
-from station.prepaid.writing import Attempt, GivingUp, proved, sale_problem
+from station.prepaid.writing import GivingUp, files_for, is_noted, proved, sale_problem
 from station.store.database import Database
 from station.store.objects.accounts import Account
 from station.store.objects.orders import UNFINISHED, AccountChange, Order, OrderChange
@@ -67,7 +68,47 @@ class Finishing:
 
     def announce(self, order: Order) -> None:
         """Tell open pages what became of an order."""
-        self._feed.announce("orders", {"id": order.id, "state": order.state, "step": ""})
+        told = {"id": order.id, "request": order.request_id, "state": order.state, "step": ""}
+        self._feed.announce("orders", told)
+
+    async def enter(self, head: orders.Head, prepare: Prepare, key: str) -> Order:
+        """Enter an order that is written later, in the turn of `key`; return it as it stands.
+
+        Raises what `prepare` raises, and as `Orders.enter`.
+        """
+        async with self.turn(key):
+            standing = await self._standing(head)
+            if standing is not None:
+                return standing
+            prepared = await prepare()
+            order = await self._orders.enter(prepared.order, prepared.changes, prepared.ended)
+            self.announce(order)
+            return order
+
+    async def sell(self, head: orders.Head, prepare: Prepare, key: str, desk: Desk) -> Order:
+        """Enter an order when its card lies on the reader, and write it, in one conversation.
+
+        Whatever goes wrong: when the order stands it is returned, as far as it came. When it does
+        not, raises what `prepare` raises, as `Orders.enter`, CardError and DatabaseDown.
+        """
+        place = self._workplaces.get(desk.workplace)
+
+        def tell(step: str) -> None:
+            self._tell("", head.request_id, desk.on_step, step)
+
+        async with self.turn(key):
+            sale = DeskSale(prepare, self._orders)
+            try:
+                done = await place.write(
+                    sale.decide, tell, remembered=sale.reader, before_writing=sale.enter
+                )
+            except StationError:
+                if (standing := await self._standing(head)) is not None:
+                    self.announce(standing)
+                    return standing
+                await sale.prepared()  # What is wrong with the sale goes before the card.
+                raise
+            return await self._mark(*sale.entered, done, place.name, head.by)
 
     async def write(
         self, order_id: str, workplace: str, *, by: str, on_step: OnStep | None = None
@@ -79,7 +120,7 @@ class Finishing:
         """
         place = self._workplaces.get(workplace)
         order = await self._orders.get(order_id)
-        tell = partial(self._tell, order, on_step)
+        tell = partial(self._tell, order.id, order.request_id, on_step)
         async with self.turn(order.account):
             for _ in range(ATTEMPTS):
                 order = await self._orders.get(order_id)
@@ -100,16 +141,20 @@ class Finishing:
         Raises Conflict when the order or its account has changed meanwhile.
         """
         orders.card_files(order)
-        remembered = _reader_of(account)
-        attempt = Attempt(order, account)
-        done = await place.write(attempt.decide, tell, remembered=remembered)
-        if attempt.must_note:
-            order, account = await self._note(order, account, done.written.before)
-            attempt = Attempt(order, account)
-            done = await place.write(attempt.decide, tell, remembered=done.reader)
-        if attempt.must_note:
-            raise Conflict("another card was put in meanwhile")
-        return await self._mark(order, account, done, place.name, by)
+        noted = order, account
+
+        async def note(contents: CardContents) -> None:
+            nonlocal noted
+            if not is_noted(order, account, contents):
+                noted = await self._note(order, account, contents)
+
+        done = await place.write(
+            partial(files_for, order, account),
+            tell,
+            remembered=accounts.last_reader(account),
+            before_writing=note,
+        )
+        return await self._mark(*noted, done, place.name, by)
 
     async def abandon(self, order_id: str, workplace: str, *, by: str, reason: str) -> Order:
         """Give an order up; one that was tried on a card only when that card does not carry it.
@@ -129,7 +174,7 @@ class Finishing:
             if order.card_serial:
                 look = GivingUp(order, account)
                 place = self._workplaces.get(workplace)
-                await place.write(look.decide, remembered=_reader_of(account))
+                await place.write(look.decide, remembered=accounts.last_reader(account))
                 if look.is_carried:
                     raise Conflict("the card carries this order: finish it")
             return await self._give_up(order, account, by, reason, shift)
@@ -152,6 +197,9 @@ class Finishing:
                 account = after
         problem = sale_problem(account, contents) if unfinished is None else None
         return Look(read.reader, contents, account, unfinished, problem)
+
+    async def _standing(self, head: orders.Head) -> Order | None:
+        return await self._orders.of_request(head.request_id, head.fingerprint)
 
     async def settled(
         self, account: Account, by: str
@@ -262,19 +310,11 @@ class Finishing:
             return None
         return None
 
-    def _tell(self, order: Order, on_step: OnStep | None, step: str) -> None:
+    def _tell(self, order_id: str, request_id: str, on_step: OnStep | None, step: str) -> None:
         if on_step is not None:
             on_step(step)
-        self._feed.announce("orders", {"id": order.id, "state": "reserved", "step": step})
-
-
-def _reader_of(account: Account) -> ReaderIdentity | None:
-    """Return the reader that wrote an account's card last."""
-    if not account.reader_model:
-        return None
-    return ReaderIdentity(
-        account.reader_model, account.reader_name, account.reader_serial, account.reader_port
-    )
+        told = {"id": order_id, "request": request_id, "state": "reserved", "step": step}
+        self._feed.announce("orders", told)
 
 
 def _stranger(contents: CardContents) -> str | None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from station.errors import Conflict, InvalidValue
 from station.live import Feed
 from station.prepaid import accounts, legality, orders
+from station.prepaid.desk_sale import Desk, Prepare, Prepared
 from station.prepaid.finishing import Finishing, Look, OnStep
 from station.prepaid.gate import Drawer, NoDrawer
 from station.prepaid.readers.workplace import Workplaces
@@ -57,45 +58,69 @@ class Sales:
 
     # --- the card is still to come --------------------------------------------------------------
 
-    async def open_account(self, request: OpeningRequest, *, request_id: str, by: str) -> Order:
+    async def open_account(
+        self, request: OpeningRequest, *, request_id: str, by: str, desk: Desk | None = None
+    ) -> Order:
         """Reserve the opening of an account, which is made with it.
+
+        With a desk its card is written, too, and nothing is entered when that is not there: then
+        raises CardError. An order that was entered and not written comes back as far as it came.
 
         Raises InvalidValue, NotFound (the tariff), Conflict (the meter has an account, or the
         request was another order), what the drawer refuses, and DatabaseDown.
         """
         head = self._head("opening", request_id, by, asdict(request))
-        if (standing := await self._standing(head)) is not None:
-            return standing
-        check_number("meter", request.meter)
-        check_number("customer", request.customer)
-        check_ratio("ct", request.ct)
-        check_ratio("pt", request.pt)
-        check_amount("amount_fen", request.amount_fen, 0, self._terms.sale_max_fen)
-        await self._check_archive(request.meter)
-        if await self._database.customers.find(request.customer) is None:
-            raise InvalidValue("customer", f"there is no customer {request.customer}")
-        version = await self._version(request.tariff)
-        account = legality.new_account(request, version, self._terms, by)
-        head = await self._allowed(head, "opening", request.amount_fen)
-        order = orders.opening(head, account, version, request.amount_fen)
-        return await self._enter(order, AccountChange(None, account))
 
-    async def sell(self, account_id: str, amount_fen: int, *, request_id: str, by: str) -> Order:
-        """Reserve a purchase. Raises as `open_account`, and NotFound for the account."""
+        async def prepare() -> Prepared:
+            check_number("meter", request.meter)
+            check_number("customer", request.customer)
+            check_ratio("ct", request.ct)
+            check_ratio("pt", request.pt)
+            check_amount("amount_fen", request.amount_fen, 0, self._terms.sale_max_fen)
+            await self._check_archive(request.meter)
+            if await self._database.customers.find(request.customer) is None:
+                raise InvalidValue("customer", f"there is no customer {request.customer}")
+            version = await self._version(request.tariff)
+            account = legality.new_account(request, version, self._terms, by)
+            allowed = await self._allowed(head, "opening", request.amount_fen)
+            order = orders.opening(allowed, account, version, request.amount_fen)
+            return Prepared(order, AccountChange(None, account))
+
+        return await self._sell(head, prepare, f"meter {request.meter}", desk)
+
+    async def sell(
+        self,
+        account_id: str,
+        amount_fen: int,
+        *,
+        request_id: str,
+        by: str,
+        desk: Desk | None = None,
+    ) -> Order:
+        """Reserve a purchase; with a desk also write it. Raises as `open_account`, and NotFound for
+        the account."""
         body = {"account": account_id, "amount_fen": amount_fen}
         head = self._head("purchase", request_id, by, body)
-        if (standing := await self._standing(head)) is not None:
-            return standing
-        check_amount("amount_fen", amount_fen, 1, self._terms.sale_max_fen)
-        account = await self._account(account_id, "open")
-        legality.check_hoarding(account, amount_fen)
-        head = await self._allowed(head, "purchase", amount_fen, account.id)
-        version = await self._version(account.tariff)
-        order = orders.purchase(head, account, version, amount_fen)
-        return await self._enter(order, _touch(account))
+
+        async def prepare() -> Prepared:
+            check_amount("amount_fen", amount_fen, 1, self._terms.sale_max_fen)
+            account = await self._account(account_id, "open")
+            legality.check_hoarding(account, amount_fen)
+            allowed = await self._allowed(head, "purchase", amount_fen, account.id)
+            version = await self._version(account.tariff)
+            order = orders.purchase(allowed, account, version, amount_fen)
+            return Prepared(order, _touch(account))
+
+        return await self._sell(head, prepare, account_id, desk)
 
     async def replace(
-        self, account_id: str, request: ReplacementRequest, *, request_id: str, by: str
+        self,
+        account_id: str,
+        request: ReplacementRequest,
+        *,
+        request_id: str,
+        by: str,
+        desk: Desk | None = None,
     ) -> Order:
         """Reserve a new card for a lost or broken one (digest section 8).
 
@@ -105,22 +130,20 @@ class Sales:
         """
         body = {"account": account_id, **asdict(request)}
         head = self._head("replacement", request_id, by, body, request.reason)
-        if (standing := await self._standing(head)) is not None:
-            return standing
-        check_amount("amount_fen", request.amount_fen, 0, self._terms.sale_max_fen)
-        async with self._finishing.turn(account_id):
+
+        async def prepare() -> Prepared:
+            check_amount("amount_fen", request.amount_fen, 0, self._terms.sale_max_fen)
             before = await self._account(account_id, "open", "opening")
-            account, changes, ended = await self._finishing.settled(before, by)
+            account, others, ended = await self._finishing.settled(before, by)
             is_proved = legality.replacement_proof(account, request)
             legality.check_hoarding(account, request.amount_fen)
-            head = await self._allowed(head, "replacement", request.amount_fen, account.id)
+            allowed = await self._allowed(head, "replacement", request.amount_fen, account.id)
             version = await self._version(account.tariff)
-            order = orders.replacement(head, account, version, request.amount_fen, is_proved)
+            order = orders.replacement(allowed, account, version, request.amount_fen, is_proved)
             after = replace(account, revision=before.revision + 1)
-            changes = [AccountChange(before, after), *changes]
-            standing = await self._orders.enter(order, changes, ended)
-            self._finishing.announce(standing)
-            return standing
+            return Prepared(order, AccountChange(before, after), others, ended)
+
+        return await self._sell(head, prepare, account_id, desk)
 
     async def reverse(
         self,
@@ -130,6 +153,7 @@ class Sales:
         request_id: str,
         by: str,
         approved_by: str | None = None,
+        desk: Desk | None = None,
     ) -> Order:
         """Reserve the reversal of an account's last sale; the card will have to prove it.
 
@@ -137,16 +161,25 @@ class Sales:
         """
         body = {"order": order_id, "reason": reason}
         head = self._head("reversal", request_id, by, body, reason, approved_by)
-        if (standing := await self._standing(head)) is not None:
-            return standing
         target = await self._orders.get(order_id)
-        account = await self._account(target.account, "open")
-        legality.check_reversible(target, account)
-        head = await self._allowed(head, "reversal", -target.amount_fen, target.id)
-        return await self._enter(orders.reversal(head, account, target), _touch(account))
+
+        async def prepare() -> Prepared:
+            account = await self._account(target.account, "open")
+            standing = await self._orders.get(order_id)
+            legality.check_reversible(standing, account)
+            allowed = await self._allowed(head, "reversal", -standing.amount_fen, standing.id)
+            return Prepared(orders.reversal(allowed, account, standing), _touch(account))
+
+        return await self._sell(head, prepare, target.account, desk)
 
     async def change_meter(
-        self, account_id: str, request: MeterChangeRequest, *, request_id: str, by: str
+        self,
+        account_id: str,
+        request: MeterChangeRequest,
+        *,
+        request_id: str,
+        by: str,
+        desk: Desk | None = None,
     ) -> Order:
         """Reserve the opening of another meter with what the old one held at the end.
 
@@ -155,40 +188,55 @@ class Sales:
         """
         body = {"account": account_id, **asdict(request)}
         head = self._head("meter_change", request_id, by, body, request.reason, request.approved_by)
-        if (standing := await self._standing(head)) is not None:
-            return standing
-        check_number("meter", request.meter)
-        check_ratio("ct", request.ct)
-        check_ratio("pt", request.pt)
-        await self._check_archive(request.meter)
-        old = await self._account(account_id, "open")
-        await self._check_finished(old)
-        held_fen = request.remaining_fen + legality.unentered_fen(old, request.meter_count)
-        check_amount("amount_fen", abs(held_fen))
-        new = legality.continued(old, request, by)
-        legality.check_hoarding(new, max(held_fen, 0))
-        # What is carried over is money too: it goes past the second person like money given back.
-        head = await self._allowed(head, "meter_change", -held_fen, old.id)
-        version = await self._version(old.tariff)
-        order = orders.opening(
-            head, new, version, max(-held_fen, 0), kind="meter_change", carried_fen=max(held_fen, 0)
-        )
-        stopped = replace(accounts.touched(old), state="suspended")
-        return await self._enter(order, AccountChange(old, stopped), AccountChange(None, new))
+
+        async def prepare() -> Prepared:
+            check_number("meter", request.meter)
+            check_ratio("ct", request.ct)
+            check_ratio("pt", request.pt)
+            await self._check_archive(request.meter)
+            old = await self._account(account_id, "open")
+            await self._check_finished(old)
+            held_fen = request.remaining_fen + legality.unentered_fen(old, request.meter_count)
+            check_amount("amount_fen", abs(held_fen))
+            new = legality.continued(old, request, by)
+            legality.check_hoarding(new, max(held_fen, 0))
+            # What is carried over is money too: it goes past the second person like money given
+            # back.
+            allowed = await self._allowed(head, "meter_change", -held_fen, old.id)
+            order = orders.opening(
+                allowed,
+                new,
+                await self._version(old.tariff),
+                max(-held_fen, 0),
+                kind="meter_change",
+                carried_fen=max(held_fen, 0),
+            )
+            stopped = replace(accounts.touched(old), state="suspended")
+            return Prepared(order, AccountChange(None, new), [AccountChange(old, stopped)])
+
+        return await self._sell(head, prepare, account_id, desk)
 
     async def close(
-        self, account_id: str, request: ClosingRequest, *, request_id: str, by: str
+        self,
+        account_id: str,
+        request: ClosingRequest,
+        *,
+        request_id: str,
+        by: str,
+        desk: Desk | None = None,
     ) -> Order:
         """Reserve the end of an account; its card is made blank. Raises as `sell`."""
         body = {"account": account_id, **asdict(request)}
         head = self._head("closing", request_id, by, body, request.reason, request.approved_by)
-        if (standing := await self._standing(head)) is not None:
-            return standing
-        account = await self._account(account_id, "open")
-        unentered_fen = legality.refund_on_card(account, request)
-        head = await self._allowed(head, "closing", -request.refund_fen, account.id)
-        order = orders.closing(head, account, request.refund_fen, unentered_fen)
-        return await self._enter(order, _touch(account))
+
+        async def prepare() -> Prepared:
+            account = await self._account(account_id, "open")
+            unentered_fen = legality.refund_on_card(account, request)
+            allowed = await self._allowed(head, "closing", -request.refund_fen, account.id)
+            order = orders.closing(allowed, account, request.refund_fen, unentered_fen)
+            return Prepared(order, _touch(account))
+
+        return await self._sell(head, prepare, account_id, desk)
 
     # --- no card is needed ----------------------------------------------------------------------
 
@@ -201,17 +249,19 @@ class Sales:
         """
         body = {"account": account_id, "customer": customer, "reason": reason}
         head = self._head("transfer", request_id, by, body, reason)
-        if (standing := await self._standing(head)) is not None:
-            return standing
-        if await self._database.customers.find(customer) is None:
-            raise InvalidValue("customer", f"there is no customer {customer}")
-        account = await self._account(account_id, "open")
-        if (account.owner or account.customer) == customer:
-            raise Conflict(f"the account belongs to customer {customer} already")
-        head = await self._allowed(head, "transfer", 0, account.id)
-        order = orders.without_card(head, account, "transfer", 0)
-        after = replace(accounts.touched(account), owner=customer)
-        return await self._enter(order, AccountChange(account, after))
+
+        async def prepare() -> Prepared:
+            if await self._database.customers.find(customer) is None:
+                raise InvalidValue("customer", f"there is no customer {customer}")
+            account = await self._account(account_id, "open")
+            if (account.owner or account.customer) == customer:
+                raise Conflict(f"the account belongs to customer {customer} already")
+            allowed = await self._allowed(head, "transfer", 0, account.id)
+            order = orders.without_card(allowed, account, "transfer", 0)
+            after = replace(accounts.touched(account), owner=customer)
+            return Prepared(order, AccountChange(account, after))
+
+        return await self._sell(head, prepare, account_id)
 
     async def correct(
         self,
@@ -229,13 +279,15 @@ class Sales:
         """
         body = {"account": account_id, "amount_fen": amount_fen, "reason": reason}
         head = self._head("correction", request_id, by, body, reason, approved_by)
-        if (standing := await self._standing(head)) is not None:
-            return standing
-        check_amount("amount_fen", abs(amount_fen), 1)
-        account = await self._accounts.get(account_id)
-        head = await self._allowed(head, "correction", amount_fen, account.id)
-        order = orders.without_card(head, account, "correction", amount_fen)
-        return await self._enter(order, _touch(account))
+
+        async def prepare() -> Prepared:
+            check_amount("amount_fen", abs(amount_fen), 1)
+            account = await self._accounts.get(account_id)
+            allowed = await self._allowed(head, "correction", amount_fen, account.id)
+            order = orders.without_card(allowed, account, "correction", amount_fen)
+            return Prepared(order, _touch(account))
+
+        return await self._sell(head, prepare, account_id)
 
     # --- the card -------------------------------------------------------------------------------
 
@@ -278,8 +330,13 @@ class Sales:
             request_id, print_, by, now, local, approved_by=approved_by, reason=tidied
         )
 
-    async def _standing(self, head: orders.Head) -> Order | None:
-        return await self._orders.of_request(head.request_id, head.fingerprint)
+    async def _sell(
+        self, head: orders.Head, prepare: Prepare, key: str, desk: Desk | None = None
+    ) -> Order:
+        """Enter what is prepared, in the turn of `key`, unless the request is an order already."""
+        if desk is None:
+            return await self._finishing.enter(head, prepare, key)
+        return await self._finishing.sell(head, prepare, key, desk)
 
     async def _allowed(
         self, head: orders.Head, kind: OrderKind, amount_fen: int, subject: str = ""
@@ -287,11 +344,6 @@ class Sales:
         """Ask the drawer, and return the head with the shift. Raises what the drawer refuses."""
         await self._drawer.check(head.by, kind, amount_fen, head.approved_by, subject)
         return replace(head, shift=await self._drawer.shift_of(head.by))
-
-    async def _enter(self, order: Order, *changes: AccountChange) -> Order:
-        standing = await self._orders.enter(order, changes)
-        self._finishing.announce(standing)
-        return standing
 
     async def _version(self, tariff: str) -> TariffVersion:
         return await self._database.tariffs.current(tariff, local_day(utc_now(), self._zone))

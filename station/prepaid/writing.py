@@ -53,29 +53,17 @@ def proved(order: Order, account: Account, contents: CardContents) -> Account:
     return replace(touched(account), returned_count=order.previous_count)
 
 
-@dataclass
-class Attempt:
-    """One look at the cards of a desk for an order; `decide` is what the dialogue asks.
+def files_for(order: Order, account: Account, contents: CardContents) -> CardFiles | None:
+    """Return what to write on a card for an order, or None when it carries it. Raises WrongCard."""
+    if carries(order, contents):
+        return None
+    check_card(order, account, contents)
+    return card_files(order)
 
-    Afterwards `contents` is the card that was taken, and `must_note` says that it may be written
-    as soon as the database knows so (rule 2).
-    """
 
-    order: Order
-    account: Account
-    contents: CardContents | None = None
-    must_note: bool = False
-
-    def decide(self, contents: CardContents) -> CardFiles | None:
-        """Return what to write now, or None. Raises WrongCard."""
-        if carries(self.order, contents):
-            self.contents = contents
-            return None
-        check_card(self.order, self.account, contents)
-        self.contents = contents
-        is_noted = self.order.card_serial == contents.serial
-        self.must_note = not is_noted or proved(self.order, self.account, contents) != self.account
-        return None if self.must_note else card_files(self.order)
+def is_noted(order: Order, account: Account, contents: CardContents) -> bool:
+    """Whether the database knows that the order is tried on this card, and what that proves."""
+    return order.card_serial == contents.serial and proved(order, account, contents) == account
 
 
 @dataclass

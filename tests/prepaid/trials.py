@@ -8,7 +8,7 @@ and the meter must agree to the fen.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import pytest
@@ -17,6 +17,7 @@ from sale_site import CLERKS, DESKS, Counter, Home, Town, open_home, opening_of,
 
 from bench import new_card
 from station.errors import CardError, Conflict, DatabaseDown, StationError, WrongCard
+from station.prepaid.desk_sale import Desk
 from station.prepaid.sales import Sales
 from station.prepaid.terms import ReplacementRequest
 from station.store.objects.base import new_id
@@ -27,7 +28,7 @@ AT_ONCE = 8  # So many cuts wait for the journal at the same time.
 FIRST_FEN, SECOND_FEN, THIRD_FEN = 100_00, 50_01, 30_99
 
 Prepare = Callable[[Counter, Home], Awaitable[str]]
-Confirm = Callable[[Sales, Home, str, str], Awaitable[Order]]
+Confirm = Callable[[Sales, Home, str, str, "Desk | None"], Awaitable[Order]]
 
 
 class Ending(Enum):
@@ -41,12 +42,14 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Operation:
-    """One sale: what comes before it, and how it is confirmed; `changes_card` takes a new card."""
+    """One sale: what comes before it, and how it is confirmed; `changes_card` takes a new card,
+    `at_once` has it entered and written in one go."""
 
     name: str
     prepare: Prepare
     confirm: Confirm
     changes_card: bool = False
+    at_once: bool = False
 
 
 async def new_customer(counter: Counter, home: Home) -> str:
@@ -68,37 +71,51 @@ async def fresh_purchase(counter: Counter, home: Home) -> str:
     return (await sell_home(counter, home, SECOND_FEN)).id
 
 
-async def open_account(sales: Sales, home: Home, order: str, request_id: str) -> Order:
-    made = await sales.open_account(opening_of(home, FIRST_FEN), request_id=request_id, by=BY)
+async def open_account(
+    sales: Sales, home: Home, order: str, request_id: str, desk: Desk | None
+) -> Order:
+    made = await sales.open_account(opening_of(home, FIRST_FEN), request_id=request_id, by=BY, desk=desk)
     home.account = made.account
     return made
 
 
-async def sell(sales: Sales, home: Home, order: str, request_id: str) -> Order:
-    return await sales.sell(home.account, THIRD_FEN, request_id=request_id, by=BY)
+async def sell(
+    sales: Sales, home: Home, order: str, request_id: str, desk: Desk | None
+) -> Order:
+    return await sales.sell(home.account, THIRD_FEN, request_id=request_id, by=BY, desk=desk)
 
 
-async def replace_and_sell(sales: Sales, home: Home, order: str, request_id: str) -> Order:
+async def replace_and_sell(
+    sales: Sales, home: Home, order: str, request_id: str, desk: Desk | None
+) -> Order:
     request = ReplacementRequest("lost", THIRD_FEN, meter_count=home.meter.count)
-    return await sales.replace(home.account, request, request_id=request_id, by=BY)
+    return await sales.replace(home.account, request, request_id=request_id, by=BY, desk=desk)
 
 
-async def replace_only(sales: Sales, home: Home, order: str, request_id: str) -> Order:
+async def replace_only(
+    sales: Sales, home: Home, order: str, request_id: str, desk: Desk | None
+) -> Order:
     request = ReplacementRequest("lost", 0, meter_count=home.meter.count)
-    return await sales.replace(home.account, request, request_id=request_id, by=BY)
+    return await sales.replace(home.account, request, request_id=request_id, by=BY, desk=desk)
 
 
-async def reverse(sales: Sales, home: Home, order: str, request_id: str) -> Order:
-    return await sales.reverse(order, "wrong amount", request_id=request_id, by=BY)
+async def reverse(
+    sales: Sales, home: Home, order: str, request_id: str, desk: Desk | None
+) -> Order:
+    return await sales.reverse(order, "wrong amount", request_id=request_id, by=BY, desk=desk)
 
 
-OPERATIONS = (
+IN_STEPS = (
     Operation("opening", new_customer, open_account, changes_card=True),
     Operation("purchase", entered_opening, sell),
     Operation("replacement and sale", entered_opening, replace_and_sell, changes_card=True),
     Operation("replacement", fresh_purchase, replace_only, changes_card=True),
     Operation("reversal", fresh_purchase, reverse),
     Operation("reversal of an opening", fresh_opening, reverse),
+)
+OPERATIONS = (
+    *IN_STEPS,
+    *(replace(each, name=f"{each.name} at once", at_once=True) for each in IN_STEPS),
 )
 
 
@@ -150,17 +167,20 @@ class Trial:
 
     async def _operate(self, counter: Counter) -> Order:
         order = await self._confirm(counter)
+        if self.operation.at_once:
+            return order
         return await counter.sales.write(order.id, DESK, by=BY)
 
     async def _confirm(self, counter: Counter) -> Order:
+        desk = Desk(DESK) if self.operation.at_once else None
         confirm = self.operation.confirm
-        return await confirm(counter.sales, self.home, self.before, self.request_id)
+        return await confirm(counter.sales, self.home, self.before, self.request_id, desk)
 
     def _check_outcome(self, counter: Counter, outcome: object) -> None:
         """The cut struck, and came out as what it is, or did no harm."""
         assert counter.process.has_struck, f"{self.cut} never came"
         assert isinstance(outcome, (Order, CardError, DatabaseDown, ProcessDied)), repr(outcome)
-        if isinstance(outcome, Order):
+        if isinstance(outcome, Order) and not self.operation.at_once:
             assert outcome.state == "written"
 
     async def _end(self, counter: Counter) -> None:
@@ -204,7 +224,7 @@ class Trial:
             return
         counter.insert(self.home.new_card())
         request = ReplacementRequest("lost", 0, meter_count=self.home.meter.count)
-        made = await counter.sales.replace(self.home.account, request, request_id=new_id(), by=BY)
+        made = await counter.sales.replace(order.account, request, request_id=new_id(), by=BY)
         await counter.sales.write(made.id, DESK, by=BY)
 
     async def _no_other_card_will_do(self, counter: Counter, order: Order) -> None:

@@ -49,7 +49,9 @@ class ReaderState:
 class CardChannel(Protocol):
     """A conversation with the card in a reader."""
 
-    atr: bytes
+    @property
+    def atr(self) -> bytes:
+        """The card's answer to reset. Raises as `CardReader.connect`."""
 
     def transmit(self, apdu: bytes) -> Response:
         """Send one APDU and return the answer. Raises CardFailed or ReaderFailed."""

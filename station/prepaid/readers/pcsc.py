@@ -119,11 +119,7 @@ class PcscReader:
                 raise problem_of(result, name)
             channel = PcscChannel(name, card, protocol)
             ends.callback(channel.let_go)
-            result, _, _, _, atr = scard.SCardStatus(card)
-            if result != scard.SCARD_S_SUCCESS:
-                raise problem_of(result, name)
             self._learn_serial(card)
-            channel.atr = bytes(atr)
             channel.ends = ends.pop_all()
             return channel
 
@@ -158,12 +154,19 @@ class PcscChannel:
     """A conversation with the card in a reader of the service."""
 
     def __init__(self, name: str, card: Any, protocol: int) -> None:
-        self.atr = b""
         self.ends = contextlib.ExitStack()
         self._name = name
         self._card = card
         self._protocol = protocol
         self._is_gone = False
+
+    @property
+    def atr(self) -> bytes:
+        """The card's answer to reset. Raises as `PcscReader.connect`."""
+        result, _, _, _, atr = scard.SCardStatus(self._card)
+        if result != scard.SCARD_S_SUCCESS:
+            raise problem_of(result, self._name)
+        return bytes(atr)
 
     def transmit(self, apdu: bytes) -> Response:
         """Send one APDU. Raises CardFailed when the card is gone, ReaderFailed otherwise."""

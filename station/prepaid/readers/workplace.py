@@ -8,11 +8,13 @@ tells the clerk most: wrong card before broken reader before no card before no r
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from station import tasks
 from station.errors import (
@@ -28,6 +30,7 @@ from station.errors import (
 from station.prepaid.cards.apdu import Response
 from station.prepaid.cards.dialog import (
     CardContents,
+    CardFiles,
     Decide,
     Dialogue,
     Written,
@@ -54,12 +57,15 @@ CARD_TIMEOUT_S = 30.0  # A card of 258-byte files at 9600 baud takes some 6 s.
 SENSE_TIMEOUT_S = 5.0  # Opening a serial line and one answer.
 FIND_TIMEOUT_S = 5.0  # pcscd answers at once, unless it hangs.
 STOP_TIMEOUT_S = 10.0  # A write that is under way when Station stops.
+REMEMBER_AGAIN_S = 60.0  # The time of a reader's last use is kept to the minute.
 
 UPDATE_BINARY = 0xD6  # INS
 USER_CARDS = ("in_use", "blank")
 TELLING = (WrongCard, CardFailed, ReaderFailed, NoCard, NoReader)  # The most telling first.
 
 OnStep = Callable[[str], None]
+Recall = Callable[[], Awaitable[ReaderIdentity | None]]  # Asked only when there is a choice.
+BeforeWriting = Callable[[CardContents], Coroutine[Any, Any, None]]
 Result = TypeVar("Result")
 
 
@@ -102,6 +108,7 @@ class Workplace:
         self._memory = memory
         self._sources: dict[ReaderSource, Worker] = {}
         self._last: ReaderIdentity | None = None  # That wrote, since the start.
+        self._remember_again = 0.0
         self._workers: dict[CardReader, Worker] = {}
 
     def add(self, source: ReaderSource) -> None:
@@ -154,16 +161,22 @@ class Workplace:
         decide: Decide,
         on_step: OnStep | None = None,
         *,
-        remembered: ReaderIdentity | None = None,
+        remembered: ReaderIdentity | Recall | None = None,
+        before_writing: BeforeWriting | None = None,
     ) -> CardWritten:
         """Write the first card that `decide` takes; it raises WrongCard for any other.
 
+        `before_writing` is awaited once it is decided what to write, and is over before the first
+        byte is written; meanwhile card and reader prove themselves to each other.
+
         Raises NoReader, NoCard, WrongCard, ReaderFailed or CardFailed; when that one may have
-        written, only the card can tell what it carries.
+        written, only the card can tell what it carries. What `before_writing` raises goes on.
         """
         problems: list[CardError] = []
         for reader in await self._in_turn(remembered):
-            talk = _Talk(reader, write_card(decide, self._security), self._tell(on_step))
+            leave = _Leave(decide, before_writing)
+            dialogue = write_card(leave.decide, self._security)
+            talk = _Talk(reader, dialogue, self._tell(on_step), leave)
             try:
                 written = await self._worker(reader).run(talk.hold, CARD_TIMEOUT_S)
             except CardError as problem:
@@ -171,9 +184,8 @@ class Workplace:
                     raise _unclear(problem) from problem
                 problems.append(problem)
                 continue
-            if talk.has_written:  # Nobody waits for the memory.
-                self._last = reader.identity
-                tasks.spawn(self._remember(reader.identity), name=f"memory of {self.name}")
+            if talk.has_written:
+                self._note_use(reader.identity)
             return CardWritten(reader.identity, written)
         raise _most_telling(problems)
 
@@ -183,13 +195,17 @@ class Workplace:
             raise CardFailed("there are no card keys: set prepaid.keys", code="no_keys")
         return self._keys
 
-    async def _in_turn(self, remembered: ReaderIdentity | None) -> list[CardReader]:
+    async def _in_turn(self, remembered: ReaderIdentity | Recall | None) -> list[CardReader]:
         found = await self._find()
         if not found:
             raise NoReader(
                 "; ".join(self.troubles)
                 or f"no card reader is attached to {self.name}: connect one"
             )
+        if len(found) == 1:
+            return found
+        if callable(remembered):
+            remembered = await remembered()
         last = remembered or await self._last_used()
         return sorted(found, key=lambda reader: not reader.identity.is_same(last))
 
@@ -227,11 +243,14 @@ class Workplace:
         return ReaderState(reader.identity, condition)
 
     def _tell(self, on_step: OnStep | None) -> OnStep:
-        """Return what the worker thread calls with each step; it is told on the loop."""
+        """Return what the worker thread calls with each step; it is told on the loop, once."""
         loop = asyncio.get_running_loop()
+        told = ""
 
         def tell(name: str) -> None:
-            if on_step is not None:
+            nonlocal told
+            if on_step is not None and name != told:
+                told = name
                 loop.call_soon_threadsafe(on_step, name)
 
         return tell
@@ -243,6 +262,14 @@ class Workplace:
             return await self._memory.last_used(self.name)
         except DatabaseDown:  # It only decides which reader is tried first.
             return None
+
+    def _note_use(self, reader: ReaderIdentity) -> None:
+        """Have it remembered which reader wrote; nobody waits for that."""
+        now = time.monotonic()
+        if reader == self._last and now < self._remember_again:
+            return
+        self._last, self._remember_again = reader, now + REMEMBER_AGAIN_S
+        tasks.spawn(self._remember(reader), name=f"memory of {self.name}")
 
     async def _remember(self, reader: ReaderIdentity) -> None:
         if self._memory is None:
@@ -291,13 +318,51 @@ class Workplaces:
         await asyncio.gather(*(place.stop() for place in self._places.values()))
 
 
+class _Leave:
+    """What has to happen on the loop before the card is written; asked for in the reader's thread.
+
+    It begins as soon as it is decided what to write.
+    """
+
+    def __init__(self, decide: Decide, before_writing: BeforeWriting | None) -> None:
+        self._decide = decide
+        self._before_writing = before_writing
+        self._loop = asyncio.get_running_loop()
+        self._begun: Future[None] | None = None
+
+    def decide(self, contents: CardContents) -> CardFiles | None:
+        """Return what the card is to hold, or None; begin what comes before the writing."""
+        files = self._decide(contents)
+        if files is not None and self._before_writing is not None:
+            coroutine = self._before_writing(contents)
+            self._begun = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return files
+
+    def wait(self) -> None:
+        """Return when the card may be written. Raises what forbids it."""
+        if self._begun is not None:
+            self._begun.result()
+
+    def settle(self) -> None:
+        """Leave nothing under way: whoever hears that the card failed knows what was done."""
+        if self._begun is not None:
+            self._begun.exception()
+
+
 class _Talk(Generic[Result]):
     """One conversation with the card of one reader, held in its worker thread."""
 
-    def __init__(self, reader: CardReader, dialogue: Dialogue[Result], on_step: OnStep) -> None:
+    def __init__(
+        self,
+        reader: CardReader,
+        dialogue: Dialogue[Result],
+        on_step: OnStep,
+        leave: _Leave | None = None,
+    ) -> None:
         self._reader = reader
         self._dialogue = dialogue
         self._on_step = on_step
+        self._leave = leave
         self.has_written = False  # A write was sent, or was about to be.
 
     def hold(self, given_up: GivenUp) -> Result:
@@ -305,7 +370,9 @@ class _Talk(Generic[Result]):
         channel = self._reader.connect()
 
         def transmit(command: bytes) -> Response:
-            if command[1] == UPDATE_BINARY:
+            if command[1] == UPDATE_BINARY and not self.has_written:
+                if self._leave is not None:
+                    self._leave.wait()
                 self.has_written = True  # Before the look below: whoever gave up sees it.
             if given_up.is_set():
                 raise ReaderFailed(f"{self._reader.identity.name} took too long")
@@ -315,6 +382,8 @@ class _Talk(Generic[Result]):
             return run_dialogue(self._dialogue, transmit, self._on_step)
         finally:
             channel.disconnect()
+            if self._leave is not None:
+                self._leave.settle()
 
 
 def _find_in(source: ReaderSource, _: GivenUp) -> Sequence[CardReader]:
