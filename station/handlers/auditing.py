@@ -9,7 +9,7 @@ was refused because of a mistyped value changed nothing and leaves nothing.
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
@@ -24,8 +24,10 @@ from station.store.objects.audit import Entry, Outcome, values_text
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 SHORT_MAX = 200  # Characters of an address; longer ones are no thing of ours.
 DETAIL_MAX = 300
-# What is said in fields of these names is never written.
-SECRET = re.compile(r"password|secret|token|otp|recovery|^again$|^pin$|_key$|^keys?$|^code$")
+# What is said in fields of these names is never written; nor the value beside a name that tells
+# that it is such a parameter of a device (DL/T 645-2007 keeps passwords under 04000Cxx).
+SECRET = re.compile(r"password|secret|token|otp|recovery|^again$|^pin$|_keys?$|^operator$|^04000c")
+LABELS = ("parameter", "name", "code", "item")
 HIDDEN = "•••"
 MISTYPED = frozenset({400, 401, 404, 405, 413})  # Nothing was changed.
 TURNED_AWAY = frozenset({403, 409, 429})
@@ -65,12 +67,13 @@ class Audited(Identity):
         self,
         act: str | None = None,
         object: str | None = None,  # noqa: A002  It is the log's own word.
-        before: Mapping[str, Any] | BaseModel | None = None,
-        after: Mapping[str, Any] | BaseModel | None = None,
+        before: object = None,
+        after: object = None,
     ) -> None:
         """Say what the audit log is to tell: what was done, to what, and what stood and stands.
 
-        `object` is the address of the thing's page. What is not said stays as it is.
+        `object` is the address of the thing's page; `before` and `after` are mappings, models or
+        dataclasses, whose secrets are left out. What is not said stays as it is.
         """
         given = {
             "act": act,
@@ -184,17 +187,29 @@ def thing_of(path: str, varying: Sequence[str]) -> str:
     return "".join(f"/{word}" for word, _ in pieces[: last + 1])[:SHORT_MAX]
 
 
-def without_secrets(values: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
+def without_secrets(values: object) -> dict[str, Any]:
     """Return values as JSON may hold them, with what is secret hidden, however deep it lies."""
+    given: Mapping[str, Any]
     if isinstance(values, BaseModel):
-        values = values.model_dump(mode="json", exclude_none=True)
-    return {name: _shown(name, value) for name, value in values.items()}
+        given = values.model_dump(mode="json", exclude_none=True)
+    elif isinstance(values, Mapping):
+        given = values
+    else:
+        assert is_dataclass(values), "a model, a mapping or a dataclass"
+        assert not isinstance(values, type), "an instance"
+        given = asdict(values)
+    labels = " ".join(str(given[label]) for label in LABELS if label in given)
+    is_secret = any(SECRET.search(label) for label in labels.lower().split())
+    return {
+        name: HIDDEN if is_secret and name not in LABELS else _shown(name, value)
+        for name, value in given.items()
+    }
 
 
 def _shown(name: str, value: Any) -> Any:
     if SECRET.search(name.lower()):
         return HIDDEN
-    if isinstance(value, Mapping | BaseModel):
+    if isinstance(value, Mapping | BaseModel) or is_dataclass(value):
         return without_secrets(value)
     if isinstance(value, list | tuple):
         return [_shown("", each) for each in value]

@@ -171,6 +171,7 @@ class OneCustomerHandler(CustomerHandler):
             self.refuse(error, before)
             return
         await self.parts.database.customers.save(customer)
+        self.record(before=before, after=customer)
         notice = self.language.say("Customer %(name)s is saved.", name=customer.name)
         self.done(await self.page_of(customer), f"/customers/{number}", notice)
 

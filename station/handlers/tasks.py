@@ -253,6 +253,7 @@ class OneTaskHandler(TaskHandler):
             await self.refuse(error, before)
             return
         self.tools.buses.changed()
+        self.record(before=before, after=task)
         notice = self.language.say("Task %(name)s is saved.", name=task.name)
         self.done(await self.view_of(task), f"/tasks/{task.id}", notice)
 
@@ -260,6 +261,7 @@ class OneTaskHandler(TaskHandler):
     async def delete(self, task_id: str) -> None:
         task = await self.parts.database.tasks.get(task_id)
         await self.parts.archive.remove_task(task_id)
+        self.record(before=task)
         self.tools.buses.changed()
         notice = self.language.say("Task %(name)s is removed.", name=task.name)
         self.done(Nothing(), "/tasks", notice)

@@ -91,7 +91,7 @@ async def test_no_kill_breaks_the_chain_or_loses_an_act(
     script.write_text(CHILD)
     said: dict[str, set[str]] = {"begun": set(), "done": set()}
     children = [
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: ASYNC220  It takes milliseconds, and nothing else runs here.
             [sys.executable, str(script), mongo_uri], stdout=subprocess.PIPE, text=True
         )
         for _ in range(KILLS)

@@ -29,6 +29,7 @@ Via = Literal["browser", "token", "command line", "station"]
 FIRST = "0" * 64  # What stands where the first entry has no other before it.
 VALUES_SIZE_MAX = 16_384  # Characters of what stood before or after; the longest form has 4,000.
 APPEND_ATTEMPTS = 1000  # Each one lost means that another writer's entry came first.
+COUNTED_MAX = 10_000  # Entries of a filter that are counted; nobody turns so many pages.
 LEAF = 1000  # Entries that are held in memory at once while all are gone through.
 
 
@@ -175,7 +176,7 @@ class AuditLog:
         self,
         *,
         who: str | None = None,
-        object_text: str | None = None,
+        text: str | None = None,
         act: str | None = None,
         outcome: str | None = None,
         since: datetime | None = None,
@@ -183,15 +184,22 @@ class AuditLog:
         skip: int = 0,
         limit: int = 100,
     ) -> Page[Entry]:
-        """Return a page of entries, the newest first, and how many there are."""
-        query = {**NUMBERED, **matching(object_text, "object", "led_to", "detail")}
+        """Return a page of entries, the newest first, and how many there are, up to COUNTED_MAX.
+
+        The text is looked for in objects and reasons. Without a filter the last number is how many.
+        """
+        query = {**NUMBERED, **matching(text, "object", "led_to", "detail")}
         wanted = {"who": who, "act": act, "outcome": outcome}
         query.update({name: value for name, value in wanted.items() if value})
         span = {"$gte": since, "$lt": until}
         if since or until:
             query["at"] = {name: moment for name, moment in span.items() if moment is not None}
         found = await self._entries.find(query, order=[("_id", -1)], skip=skip, limit=limit)
-        return [_entry(document) for document in found], await self._entries.count(query)
+        if query == NUMBERED:
+            head = await self.head()
+            return [_entry(document) for document in found], 0 if head is None else head.sequence
+        total = await self._entries.count(query, limit=COUNTED_MAX)
+        return [_entry(document) for document in found], total
 
     async def all(self) -> AsyncIterator[Entry]:
         """Yield every entry, the first one first."""
