@@ -23,6 +23,9 @@ from station.store.driver import (
     our_errors,
 )
 from station.store.objects.accounts import Accounts
+from station.store.objects.alarm_rules import MESSAGE_DAYS, AlarmMessages, AlarmRules
+from station.store.objects.alarms import KEPT_DAYS as ALARM_DAYS
+from station.store.objects.alarms import Alarms
 from station.store.objects.audit import AuditLog
 from station.store.objects.blocks import Blocks
 from station.store.objects.changes import Changes
@@ -42,6 +45,7 @@ from station.store.objects.meter_days import MeterDays
 from station.store.objects.meter_health import MeterHealths
 from station.store.objects.meters import Meters
 from station.store.objects.orders import Orders
+from station.store.objects.parameter_templates import ParameterTemplates
 from station.store.objects.parameters import Parameters
 from station.store.objects.places import Places
 from station.store.objects.reader_agents import ReaderAgents
@@ -114,11 +118,25 @@ INDEXES = (
     Index("commands", [("meter", 1), ("_id", -1)], {}),
     Index("commands", [("batch", 1), ("_id", -1)], {}),
     Index("parameters", [("device", 1)], {}),
+    Index("parameter_templates", [("name", 1)], {"unique": True}),
     Index("parameters", [("state", 1), ("_id", 1)], {}),
     Index("events", [("received_at", -1), ("_id", -1)], {}),
     Index("events", [("received_at", 1)], {"expireAfterSeconds": EVENT_DAYS * DAY_S}),
     Index("events", [("link", 1), ("received_at", -1)], {}),
     Index("events", [("meter", 1), ("received_at", -1)], {}),
+    # One alarm that stands for each cause.
+    Index(
+        "alarms",
+        [("station", 1), ("cause", 1)],
+        {"unique": True, "partialFilterExpression": {"stands": True}},
+    ),
+    Index("alarms", [("station", 1), ("cause", 1), ("_id", -1)], {}),
+    Index("alarms", [("stands", 1), ("rank", 1), ("raised_at", -1), ("_id", -1)], {}),
+    Index("alarms", [("cleared_at", 1)], {"expireAfterSeconds": ALARM_DAYS * DAY_S}),
+    Index("alarm_messages", [("rule", 1), ("alarm", 1), ("act", 1)], {"unique": True}),
+    Index("alarm_messages", [("station", 1), ("state", 1), ("due_at", 1)], {}),
+    Index("alarm_messages", [("created_at", -1), ("_id", -1)], {}),
+    Index("alarm_messages", [("ended_at", 1)], {"expireAfterSeconds": MESSAGE_DAYS * DAY_S}),
     Index(
         "shifts",
         [("clerk", 1)],
@@ -218,7 +236,11 @@ class Database:
         self.frames = Frames(collection("frames"), meters)
         self.commands = Commands(collection("commands"))
         self.events = Events(collection("events"))
+        self.alarms = Alarms(collection("alarms"))
+        self.alarm_rules = AlarmRules(collection("alarm_rules"))
+        self.alarm_messages = AlarmMessages(collection("alarm_messages"))
         self.parameters = Parameters(collection("parameters"))
+        self.parameter_templates = ParameterTemplates(collection("parameter_templates"))
         orders = collection("orders")
         self.customers = Customers(collection("customers"))
         self.accounts = Accounts(collection("accounts"))
