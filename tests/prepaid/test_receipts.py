@@ -14,7 +14,7 @@ from drawer_helpers import ZONE, Journal
 from pypdf import PdfReader
 
 from station.errors import Conflict, InvalidValue, NotFound
-from station.prepaid import receipt_pdf
+from station.prepaid import paper, receipt_pdf
 from station.prepaid.receipt_words import capital_amount, money_text
 from station.prepaid.receipts import Receipts, ReceiptStores
 from station.store.database import Database
@@ -201,7 +201,7 @@ def test_paper_and_fonts() -> None:
     width, height = (float(side) / 72 * 25.4 for side in till.pages[0].mediabox[2:])
     assert round(width) == 80
     assert 100 < height < 250
-    if receipt_pdf.chinese_font() == receipt_pdf.FONT:
+    if paper.chinese_font() == paper.FONT:
         fonts = till.pages[0]["/Resources"]["/Font"].get_object().values()
         embedded = [font.get_object()["/FontDescriptor"] for font in fonts
                     if "/FontDescriptor" in font.get_object()]  # fmt: skip
@@ -210,9 +210,9 @@ def test_paper_and_fonts() -> None:
 
 
 def test_without_a_font_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receipt_pdf, "FONT_FILES", ())
-    elsewhere = receipt_pdf.chinese_font.__wrapped__()
-    assert elsewhere == receipt_pdf.FONT_ELSEWHERE
+    monkeypatch.setattr(paper, "FONT_FILES", ())
+    elsewhere = paper.chinese_font.__wrapped__()
+    assert elsewhere == paper.FONT_ELSEWHERE
     made = a_print(1, "a4", "zh")
     text = text_of(receipt_pdf.to_pdf(RECEIPT, made, zone=ZONE, fonts=elsewhere))
     assert "000000123456" in text
