@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 from station import tasks
-from station.collector.errands import PARAMETERS, check_order, needs_authority
+from station.collector.errands import ADDRESS, PARAMETERS, check_order, needs_authority
 from station.collector.execution import DATABASE_PAUSE_S, Execution, Pending, ended
 from station.collector.items import ITEM_BY_CODE, has_item
 from station.collector.parameters import Device, check_codes, check_protocol, kind_of
@@ -129,6 +129,8 @@ class Commands:
         """
         device = await self._device(order)
         _check(order, device)
+        if order.what.get("parameter") == ADDRESS and isinstance(device, Meter):
+            await self._check_alone(device)
         if len(self._known) >= OPEN_MAX:
             raise Conflict(f"{OPEN_MAX} commands wait already")
         now = utc_now()
@@ -193,6 +195,19 @@ class Commands:
         if self._terminals is None:
             raise NotFound(f"there is no terminal {order.meter}")
         return await self._terminals.get(order.meter)
+
+    async def _check_alone(self, meter: Meter) -> None:
+        """Refuse a new address where other meters would take it too (15H goes to all)."""
+        others = [
+            each.address
+            for each in await self._meters.on_link(meter.link)
+            if each.port == meter.port and each.address != meter.address
+        ]
+        if others:
+            raise InvalidValue(
+                "parameter",
+                f"{len(others)} other meters are on the same line and would take the address too",
+            )
 
     def _enter(self, pending: Pending) -> bool:
         """Put a command into its device's lane, unless it is there or has ended."""

@@ -1,13 +1,17 @@
 """Commands as pages and JSON show them: in words, and each step with its frames."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
 from station.collector.control import RELAY_ORDERS, parameter_name
+from station.collector import errands
 from station.collector.items import ITEM_BY_CODE
+from station.collector.parameter_catalogue import spec_of
+from station.errors import InvalidValue
 from station.handlers.download import Column
 from station.handlers.frames import FrameView, frame_view
 from station.handlers.language import Language
@@ -15,7 +19,14 @@ from station.handlers.marking import N_
 from station.handlers.parts import Parts
 from station.protocols.dlt645 import Version
 from station.protocols.dlt645.parameters import PARAMETERS
-from station.store.objects.commands import Command, CommandKind, CommandState, Step, StepName
+from station.store.objects.commands import (
+    Command,
+    CommandKind,
+    CommandState,
+    DeviceKind,
+    Step,
+    StepName,
+)
 from station.words import Text
 
 STEPS_WITH_FRAMES_MAX = 20  # The last ones; each is a query.
@@ -55,6 +66,10 @@ RESULT_NAMES = {
     "clock": Text("Clock", "时钟"),
     "deviation_s": Text("Deviation in s", "偏差（秒）"),
     "verified": Text("Verified", "已核实"),
+    "read": Text("Parameters read", "已读参数"),
+    "refused": Text("Parameters without a value", "无值参数"),
+    "set": Text("Parameters held as wanted", "与期望一致的参数"),
+    "address": Text("Address", "通信地址"),
 }
 _RESULT_WORDS = {"open": Text("open", "断开"), "closed": Text("closed", "闭合")}
 _YES, _NO = Text("yes", "是"), Text("no", "否")
@@ -77,8 +92,10 @@ class CommandView(BaseModel):
     id: str
     request_id: str
     kind: CommandKind
+    device: DeviceKind
     meter: str
     link: str
+    batch: str
     what: dict[str, Any]
     title: str
     purpose: str
@@ -127,8 +144,10 @@ def command_view(command: Command, protocol: str, language: Language) -> Command
         id=command.id,
         request_id=command.request_id,
         kind=command.kind,
+        device=command.device,
         meter=command.meter,
         link=command.link,
+        batch=command.batch,
         what=dict(command.what),
         title=title_of(command.kind, command.what, protocol, language),
         purpose=command.purpose,
@@ -146,6 +165,8 @@ def command_view(command: Command, protocol: str, language: Language) -> Command
 
 def title_of(kind: str, what: Mapping[str, Any], protocol: str, language: Language) -> str:
     """Return in words what is ordered."""
+    if errands.PARAMETERS in what:
+        return _parameters_title(kind, what[errands.PARAMETERS], language)
     if kind == "read":
         codes = what.get("items", ())
         names = [language.name(ITEM_BY_CODE[code].name) for code in codes if code in ITEM_BY_CODE]
@@ -160,12 +181,32 @@ def title_of(kind: str, what: Mapping[str, Any], protocol: str, language: Langua
     name = language.name(parameter_name(protocol, parameter))
     if parameter == "clock":
         return language.say("Set the clock")
+    if parameter == errands.PASSWORD:
+        return language.say("Change the password of level %(level)s", level=what.get("level"))
+    if parameter == errands.ADDRESS:
+        return language.say("Change the address to %(address)s", address=what.get("value"))
     return language.say("Set %(parameter)s to %(value)s", parameter=name, value=what.get("value"))
+
+
+def _parameters_title(kind: str, ordered: Sequence[Any], language: Language) -> str:
+    """Return "Set Station address and 2 more", or the like for a read."""
+    codes = [each if isinstance(each, str) else str(each["code"]) for each in ordered]
+    name, more = codes[0], len(codes) - 1
+    device = "terminal" if name.startswith("F") else "meter"
+    with suppress(InvalidValue):  # The catalogue may have been another one.
+        name = language.name(spec_of(device, name).name)
+    if kind == "read":
+        if more:
+            return language.say("Read %(item)s and %(number)s more", item=name, number=more)
+        return language.say("Read %(item)s", item=name)
+    if more:
+        return language.say("Set %(item)s and %(number)s more", item=name, number=more)
+    return language.say("Set %(item)s", item=name)
 
 
 def result_rows(command: Command, parts: Parts, language: Language) -> list[ResultRow]:
     """Return what the meter said in the end, line by line."""
-    if command.kind == "read":
+    if command.kind == "read" and errands.PARAMETERS not in command.what:
         return _read_rows(command, parts, language)
     return [
         ResultRow(
@@ -253,9 +294,10 @@ async def _frames_of(
     recent = parts.trace.recent(command.link, FRAMES_PER_STEP_MAX)
     records = {each.id: each for each in (*recent, *stored) if since <= each.at < until}
     exchanges = {step.exchange}
-    if step.exchange is None:
-        others = {other.exchange for other in command.history}
-        mine = {each.exchange for each in records.values() if each.meter == command.meter}
+    if step.exchange is None or errands.PARAMETERS in command.what:  # Each unit is an exchange.
+        others = {other.exchange for other in command.history} - {step.exchange}
+        meter = command.meter if command.device == "meter" else None
+        mine = {each.exchange for each in records.values() if each.meter == meter}
         exchanges = mine - others
     return [
         frame_view(each, language, decoded=False)

@@ -16,7 +16,8 @@ from station.collector.commands import (
     VALID_MIN_MAX,
     Order,
 )
-from station.collector.control import RELAY_ORDERS, VALUE_SIZE_MAX, deed_of
+from station.collector.control import RELAY_ORDERS, VALUE_SIZE_MAX
+from station.collector.errands import ADDRESS, PASSWORD, check_order
 from station.collector.items import ITEMS
 from station.collector.plan import has_item
 from station.errors import Conflict, InvalidValue, StationError
@@ -68,13 +69,15 @@ class CommandsQuery(ListQuery):
 
 class What(BaseModel):
     """What to do to a meter: `items` of a read, `parameter` and `value` of a set, `order` of a
-    control. The parameter is `clock`, or a data identifier in hex."""
+    control. The parameter is `clock`, `address` (the value is the new one), `password` (of the
+    level), or a data identifier in hex."""
 
     kind: CommandKind
     items: tuple[str, ...] = Field((), max_length=len(ITEMS))
     parameter: str = Field("", max_length=8)
     value: str = Field("", max_length=VALUE_SIZE_MAX)
     order: str = Field("", max_length=20)
+    level: int = Field(2, ge=0, le=9)
 
     def what(self) -> dict[str, Any]:
         """Return what the command is kept with."""
@@ -82,6 +85,8 @@ class What(BaseModel):
             return {"items": [*self.items]}
         if self.kind == "control":
             return {"order": self.order}
+        if self.parameter == PASSWORD:
+            return {"parameter": PASSWORD, "level": self.level}
         return {"parameter": self.parameter, "value": self.value}
 
 
@@ -95,17 +100,24 @@ class CommandBody(What):
     meter: str = Field(min_length=1, max_length=12)
     purpose: str = Field("", max_length=PURPOSE_SIZE_MAX)
     valid_min: int = Field(VALID_MIN, ge=1, le=VALID_MIN_MAX)
-    level: int = Field(2, ge=0, le=9)
     password: str = Field("", max_length=20, description=N_("6 digits"))
+    new_password: str = Field("", max_length=20, description=N_("6 digits"))
     operator: str = Field("00000000", max_length=20, description=N_("8 digits"))
 
     def authority(self) -> Authority | None:
         """Return the right by which this is ordered. Raises InvalidValue, which says no digit."""
         if self.kind == "read" or not self.password:
             return None
-        _digits("password", self.password, 6)
-        _digits("operator", self.operator, 8)
+        digits("password", self.password, 6)
+        digits("operator", self.operator, 8)
         return Authority(self.level, self.password, self.operator)
+
+    def secret(self) -> Authority | None:
+        """Return the new password, where that is what is ordered. Raises InvalidValue."""
+        if self.kind != "set" or self.parameter != PASSWORD:
+            return None
+        digits("new_password", self.new_password, 6)
+        return Authority(self.level, self.new_password)
 
 
 class CommandHandler(Handler):
@@ -209,6 +221,7 @@ class CommandsHandler(CommandHandler):
                 " ".join(body.purpose.split()),
                 body.valid_min,
                 body.authority(),
+                secret=body.secret(),
             )
             assert self.user is not None, "a permission needs a person"
             command = await self.parts.commands.order(order, self.user.name)
@@ -226,7 +239,7 @@ class CommandsHandler(CommandHandler):
         meter = await self.parts.database.meters.get(body.meter)
         field = error.field if isinstance(error, InvalidValue) else ""
         errors = {field: self.language.sentence(str(error))}
-        typed = body.model_dump(exclude={"password", "operator"})
+        typed = body.model_dump(exclude={"password", "new_password", "operator"})
         self.set_status(400 if isinstance(error, InvalidValue) else 409)
         if body.kind == "read":
             await self.show_form(meter, typed, errors)
@@ -282,7 +295,8 @@ class ConfirmCommandHandler(CommandHandler):
         try:
             if what.kind == "read":
                 raise InvalidValue("kind", "a read needs no confirmation")
-            deed_of(what.kind, what.what(), meter)
+            if what.kind != "set" or what.parameter != ADDRESS or what.value:
+                check_order(what.kind, what.what(), meter)
         except InvalidValue as error:
             self.set_status(400)
             errors = {error.field: self.language.sentence(str(error))}
@@ -291,7 +305,7 @@ class ConfirmCommandHandler(CommandHandler):
         await self.show_confirmation(meter, what, {}, {})
 
 
-def _digits(field: str, text: str, count: int) -> None:
+def digits(field: str, text: str, count: int) -> None:
     """Check a secret without repeating it."""
     if len(text) != count or not set(text) <= DECIMAL:
         raise InvalidValue(field, f"expected {count} digits")

@@ -12,6 +12,7 @@ from station.handlers.marking import N_
 from station.handlers.people_sentences import PEOPLE_SENTENCES
 from station.handlers.reader_sentences import READER_SENTENCES
 from station.handlers.sale_sentences import SALE_SENTENCES
+from station.handlers.parameter_sentences import PARAMETER_SENTENCES
 from station.protocols.dlt645.errors import (
     ERROR_BITS_1997,
     ERROR_BITS_2007,
@@ -48,6 +49,7 @@ SENTENCES: tuple[str, ...] = (
     *SALE_SENTENCES,
     # The archive and the store.
     N_("there is no terminal or channel %(key)s"),
+    *PARAMETER_SENTENCES,
     N_("there is no terminal %(key)s"),
     N_("there is no channel %(key)s"),
     N_("there is no meter %(key)s"),

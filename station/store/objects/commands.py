@@ -169,6 +169,13 @@ class Commands(Objects[Command]):
         query.update({name: value for name, value in wanted.items() if value is not None})
         return await self._page(query, skip, limit, order=[("_id", -1)])
 
+    async def counts(self, batch: str) -> Mapping[CommandState, int]:
+        """Return how many commands of a batch are in each state; nothing for no batch."""
+        found = await self._collection.aggregate(
+            [{"$match": {"batch": batch}}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}]
+        )
+        return {each["_id"]: int(each["n"]) for each in found}
+
     def _to_document(self, thing: Command) -> Document:
         document = super()._to_document(thing)
         document["what"], document["result"] = dict(thing.what), dict(thing.result)
