@@ -9,7 +9,7 @@ from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.account_views import ACCOUNT_WORDS, refund_view
 from station.handlers.accounts import AccountHandler
 from station.handlers.customers import Number
-from station.handlers.desk import Request
+from station.handlers.desk import CardRequest, Request
 from station.handlers.identity import requires
 from station.handlers.money import Money
 from station.handlers.people import Permission
@@ -40,7 +40,11 @@ class MoneyChangeBody(ChangeBody, Money):
         return self.fen
 
 
-class MeterChangeBody(MoneyChangeBody):
+class ClosingBody(CardRequest, MoneyChangeBody):
+    """The end of an account; the amount is what is given back."""
+
+
+class MeterChangeBody(CardRequest, MoneyChangeBody):
     """Another meter; the amount is what the old one showed at the end, negative when overdrawn."""
 
     meter: Number
@@ -116,7 +120,11 @@ class MeterChangeHandler(ChangeHandler):
             approved_by=body.approved_by,
         )
         return await self.sales.change_meter(
-            account.id, request, request_id=body.request_id, by=self.clerk
+            account.id,
+            request,
+            request_id=body.request_id,
+            by=self.clerk,
+            desk=self.desk_for(body),
         )
 
 
@@ -138,10 +146,14 @@ class ClosingHandler(ChangeHandler):
 
     async def order(self, account: Account) -> Order:
         """Reserve the end of the account; its card becomes blank."""
-        body = self.parse_body(MoneyChangeBody)
+        body = self.parse_body(ClosingBody)
         request = ClosingRequest(body.needed_fen(), body.reason, body.approved_by)
         return await self.sales.close(
-            account.id, request, request_id=body.request_id, by=self.clerk
+            account.id,
+            request,
+            request_id=body.request_id,
+            by=self.clerk,
+            desk=self.desk_for(body),
         )
 
 

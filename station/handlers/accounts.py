@@ -16,7 +16,7 @@ from station.handlers.account_views import (
 )
 from station.handlers.base import ListQuery
 from station.handlers.customers import Number
-from station.handlers.desk import RECENT_MAX, DeskHandler, Request
+from station.handlers.desk import RECENT_MAX, CardRequest, DeskHandler
 from station.handlers.identity import requires
 from station.handlers.ladder import LadderView, PurchasePreview, ladder_of
 from station.handlers.marking import N_
@@ -67,11 +67,11 @@ class Bought(Money):
         return amount_for(prices, self.energy, used=used)
 
 
-class PurchaseBody(Request, Bought):
+class PurchaseBody(CardRequest, Bought):
     """A purchase, by money or by energy."""
 
 
-class OpeningBody(Request):
+class OpeningBody(CardRequest):
     """An account to open. A customer that is not known yet is entered with `name`.
 
     Alarm amounts and limits that are not said are those of the tariff. Amounts are yuan as forms
@@ -121,7 +121,7 @@ class OpeningBody(Request):
         )
 
 
-class ReplacementBody(Request, Money):
+class ReplacementBody(CardRequest, Money):
     """A new card for a lost or broken one, with or without a further amount."""
 
     reason: str = Field(min_length=1, max_length=REASON_SIZE_MAX)
@@ -231,7 +231,10 @@ class AccountsHandler(AccountHandler):
             body = self.parse_body(OpeningBody)
             await self._enter_customer(body)
             order = await self.sales.open_account(
-                body.request(), request_id=body.request_id, by=self.clerk
+                body.request(),
+                request_id=body.request_id,
+                by=self.clerk,
+                desk=self.desk_for(body),
             )
         except (InvalidValue, Conflict, NotFound) as error:
             await self.refuse_again("account_form.html", error, self.typed(), **await self.offers())
@@ -344,7 +347,11 @@ class PurchasesHandler(AccountHandler):
                 ladder = await self.ladder_of(account, prices)
                 fen = body.fen_for(prices, NOTHING_USED if ladder is None else ladder.used)
             order = await self.sales.sell(
-                account.id, fen, request_id=body.request_id, by=self.clerk
+                account.id,
+                fen,
+                request_id=body.request_id,
+                by=self.clerk,
+                desk=self.desk_for(body),
             )
         except (InvalidValue, Conflict, NotFound) as error:
             await self._refuse(account, error)
@@ -381,7 +388,11 @@ class ReplacementsHandler(AccountHandler):
             body = self.parse_body(ReplacementBody)
             request = ReplacementRequest(body.reason, body.fen or 0, body.meter_count)
             order = await self.sales.replace(
-                account.id, request, request_id=body.request_id, by=self.clerk
+                account.id,
+                request,
+                request_id=body.request_id,
+                by=self.clerk,
+                desk=self.desk_for(body),
             )
         except (InvalidValue, Conflict, NotFound) as error:
             view = await self.page_of(account)

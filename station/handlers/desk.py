@@ -9,6 +9,7 @@ from station.errors import Conflict
 from station.handlers.base import Handler
 from station.handlers.money import Sparse
 from station.handlers.order_views import OrderView, order_views
+from station.prepaid.desk_sale import Desk
 from station.prepaid.limits import REASON_SIZE_MAX
 from station.prepaid.readers.workplace import BOX
 from station.prepaid.sales import Sales
@@ -35,6 +36,13 @@ class AtDesk(Sparse):
     """Where the card lies; the desk that the browser chose when it is not said."""
 
     workplace: str = Field("", max_length=64)
+
+
+class CardRequest(Request, AtDesk):
+    """An order for a card. With `write` it is entered only when its card lies on the reader, and
+    written at once."""
+
+    write: bool = False
 
 
 class AbandonBody(AtDesk):
@@ -78,6 +86,10 @@ class DeskHandler(Handler):
     def desks(self) -> list[str]:
         """The names of all desks."""
         return self.parts.workplaces.names()
+
+    def desk_for(self, body: CardRequest) -> Desk | None:
+        """Return where an order is to be written at once, or None when it is only reserved."""
+        return Desk(body.workplace or self.desk) if body.write else None
 
     def new_request_id(self) -> str:
         """Return an id for a fresh form."""

@@ -46,6 +46,7 @@ STEP_NAMES = {
 }
 REVERSIBLE = frozenset({"purchase", "opening", "replacement"})
 ORDER_WORDS: dict[str, Any] = {
+    "step_names": STEP_NAMES,
     "order_states": STATE_NAMES,
     "order_colours": STATE_COLOURS,
     "order_kinds": KIND_NAMES,

@@ -6,12 +6,11 @@ from pydantic import Field
 
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.base import ListQuery
-from station.handlers.desk import AbandonBody, AtDesk, DeskHandler, Request
+from station.handlers.desk import AbandonBody, AtDesk, CardRequest, DeskHandler
 from station.handlers.identity import requires
 from station.handlers.order_views import (
     COLUMNS,
     ORDER_WORDS,
-    STEP_NAMES,
     OrderList,
     OrderView,
 )
@@ -33,7 +32,7 @@ class OrdersQuery(ListQuery):
     last: date | None = None
 
 
-class ReversalBody(Request):
+class ReversalBody(CardRequest):
     """Why an order is taken back, and the second person's approval where one is needed."""
 
     reason: str = Field(min_length=1, max_length=REASON_SIZE_MAX)
@@ -54,7 +53,6 @@ class OrderHandler(DeskHandler):
             "order.html",
             view=await self.view_of(order),
             account=await self.parts.database.accounts.find(order.account),
-            steps=STEP_NAMES,
             errors={} if error is None else self.problems_of(error),
             **ORDER_WORDS,
             **await self.desk_context(),
@@ -166,6 +164,7 @@ class ReversalHandler(OrderHandler):
                 request_id=body.request_id,
                 by=self.clerk,
                 approved_by=body.approved_by,
+                desk=self.desk_for(body),
             )
         except (InvalidValue, Conflict, NotFound) as error:
             if self.wants_json:

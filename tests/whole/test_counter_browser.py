@@ -11,6 +11,7 @@ from playwright.async_api import Page, async_playwright, expect
 from test_browser import DESKTOP, FLAGS
 from web_helpers import PASSWORD
 
+from station.prepaid.readers.workplace import UPDATE_BINARY
 from station.store.database import Database
 
 pytestmark = pytest.mark.browser
@@ -79,11 +80,9 @@ async def test_whole_sale_by_keyboard_with_the_steps_shown(
     await expect(page.locator("#counter-text")).to_be_focused()
 
 
-async def test_sale_without_its_card_stays_in_sight_until_it_is_finished(
-    counter: CounterSite, page: Page
-) -> None:
+async def test_without_its_card_nothing_is_sold(counter: CounterSite, page: Page) -> None:
     ann = await counter.office.somebody("clerk")
-    _, card = await counter.opened(ann)
+    account, card = await counter.opened(ann)
     counter.meter.insert(card)
     counter.reader.pull()
     await page.keyboard.type("555-0101")
@@ -94,12 +93,44 @@ async def test_sale_without_its_card_stays_in_sight_until_it_is_finished(
     await expect(page.locator("#sale-card")).to_contain_text("no card")
     await expect(page.locator("#sale-yes")).to_be_focused()
     await page.keyboard.press("Enter")
+    await expect(page.locator("#sale-card")).to_contain_text("Nothing was sold.")
+    await expect(page.locator("#sale-yes")).to_be_focused()
+    purchases = f"/api/orders?account={account}&kind=purchase"
+    assert (await ann.json("GET", purchases))[1]["total"] == 0
+
+    counter.reader.insert(card)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#next-customer")).to_be_focused()
+    assert (await ann.json("GET", purchases))[1]["total"] == 1
+    assert counter.meter.insert(card).credited_fen == 700
+
+
+async def test_sale_that_is_cut_stays_in_sight_until_it_is_finished(
+    counter: CounterSite, page: Page
+) -> None:
+    ann = await counter.office.somebody("clerk")
+    _, card = await counter.opened(ann)
+    counter.meter.insert(card)
+    await page.keyboard.type("555-0101")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#sale-amount")).to_be_focused()
+    await page.keyboard.type("7")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#sale-card")).to_contain_text("may be written")
+
+    def pull_at_the_first_write(_number: int, apdu: bytes) -> None:
+        if apdu[1] == UPDATE_BINARY:
+            counter.reader.pull()
+
+    counter.reader.after_apdu = pull_at_the_first_write
+    await page.keyboard.press("Enter")
     await expect(page.locator("#write-problem")).to_contain_text("no card")
     await expect(page.locator("#write-go")).to_be_focused()
 
     await page.goto(f"{counter.office.url}/counter")
     first = page.locator("main a.unfinished")
     await expect(first).to_contain_text("Unfinished: purchase of 7.00 yuan")
+    counter.reader.calm()
     counter.reader.insert(card)
     await page.keyboard.press("F2")  # The card leads to its unfinished order.
     await expect(page.locator("#write-go")).to_be_focused()

@@ -27,6 +27,47 @@ function unreachable() {
   document.getElementById("notices").replaceChildren(notice);
 }
 
+// --- the steps of a conversation with a card --------------------------------------------------------
+
+class Steps {
+  constructor(list) {
+    this.lines = [...list.querySelectorAll("[data-step]")];
+    this.begin();
+  }
+
+  begin() {
+    this.reached = -1;
+    this.taken = new Set(); // The others are not needed for this order.
+    for (const line of this.lines) line.className = "";
+  }
+
+  hear(step) {
+    const index = this.lines.findIndex((each) => each.dataset.step.split("|").includes(step));
+    if (index > this.reached) this.reach(index, "is-now");
+  }
+
+  reach(index, mark) {
+    this.reached = index;
+    this.taken.add(index);
+    this.lines.forEach((line, number) => {
+      const past = this.taken.has(number) ? "is-past" : "is-left-out";
+      line.className = number < index ? past : number === index ? mark : "";
+    });
+  }
+
+  fail() {
+    this.reach(Math.max(this.reached, 0), "is-failed");
+  }
+}
+
+function ask(address, form, body) {
+  return fetch(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Xsrftoken": form.elements._xsrf.value },
+    body: JSON.stringify(body),
+  });
+}
+
 // --- a sale ---------------------------------------------------------------------------------------
 
 const sale = document.getElementById("sale");
@@ -54,11 +95,7 @@ async function preview(into) {
 async function lookAtCard(line) {
   line.classList.remove("is-bad", "is-good");
   line.textContent = line.dataset.looking;
-  const answer = await fetch("/api/cards/read", {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "X-Xsrftoken": sale.elements._xsrf.value },
-    body: "{}",
-  });
+  const answer = await ask("/api/cards/read", sale, {});
   const found = await answer.json();
   let problem = answer.ok ? found.problem : found.error.message;
   if (answer.ok && found.account?.id !== line.dataset.account) problem = line.dataset.other;
@@ -66,10 +103,43 @@ async function lookAtCard(line) {
   line.classList.add(problem ? "is-bad" : "is-good");
 }
 
+// Sell and write in one go: nothing is sold unless the card may be written. What was entered and not
+// written goes on at the order's own page. Asked again, the same request is the same sale.
+async function sell(dialog, line, fen) {
+  const steps = new Steps(document.getElementById("sale-steps"));
+  const hear = (event) => event.detail.request === sale.elements.request_id.value && steps.hear(event.detail.step);
+  document.addEventListener("station:orders", hear);
+  dialog.classList.add("is-selling");
+  dialog.querySelectorAll("button").forEach((button) => button.setAttribute("disabled", ""));
+  steps.reach(0, "is-now");
+  try {
+    const answer = await ask(`/api${new URL(sale.action).pathname}`, sale, {
+      request_id: sale.elements.request_id.value,
+      amount_fen: Number(fen),
+      write: true,
+    });
+    const found = await answer.json();
+    if (answer.ok) {
+      location.assign(`/orders/${found.id}${found.state === "reserved" ? "#write" : ""}`);
+      return;
+    }
+    const unknown = found.error.code === "database_down";
+    line.textContent = unknown ? found.error.message : `${found.error.message}. ${line.dataset.nothing}`;
+    line.className = "sale-card is-bad";
+  } catch {
+    unreachable();
+  } finally {
+    document.removeEventListener("station:orders", hear);
+  }
+  dialog.classList.remove("is-selling");
+  dialog.querySelectorAll("button").forEach((button) => button.removeAttribute("disabled"));
+  document.getElementById("sale-yes").focus();
+}
+
 function startSale() {
   const shown = document.getElementById("preview");
   const dialog = document.getElementById("sale-confirm");
-  let sure = false;
+  const line = document.getElementById("sale-card");
 
   const show = () => preview(shown).catch(unreachable);
   sale.addEventListener("input", (event) => {
@@ -87,16 +157,15 @@ function startSale() {
     show();
   });
   sale.addEventListener("submit", async (event) => {
-    if (sure) return;
     event.preventDefault();
     clearTimeout(waiting);
     try {
       const found = await preview(shown);
       if (!found) return;
       document.getElementById("sale-sums").replaceChildren(found.cloneNode(true));
-      dialog.returnValue = "no";
+      dialog.classList.remove("is-selling");
       dialog.showModal();
-      await lookAtCard(document.getElementById("sale-card"));
+      await lookAtCard(line);
     } catch {
       unreachable();
     }
@@ -105,18 +174,17 @@ function startSale() {
   dialog.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.repeat) event.preventDefault();
   });
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue !== "yes") {
-      sale.elements.amount.focus();
-      return;
-    }
-    const sold = document.createElement("input"); // What was shown is what is sold.
-    Object.assign(sold, { type: "hidden", name: "amount_fen", value: dialog.querySelector("[data-fen]").dataset.fen });
-    sale.append(sold);
-    sure = true;
-    sale.querySelector(".sale-go").setAttribute("disabled", "");
-    sale.submit();
+  // While the card is written the question stays open, with the steps in it.
+  dialog.addEventListener("submit", (event) => {
+    if (event.submitter?.value !== "yes") return;
+    event.preventDefault();
+    // What was shown is what is sold.
+    sell(dialog, line, dialog.querySelector("[data-fen]").dataset.fen);
   });
+  dialog.addEventListener("cancel", (event) => {
+    if (document.getElementById("sale-yes").disabled) event.preventDefault();
+  });
+  dialog.addEventListener("close", () => sale.elements.amount.focus());
   if (sale.elements.amount.value || sale.elements.energy.value) show();
 }
 
@@ -128,29 +196,14 @@ function startWriting() {
   const panel = document.getElementById("write-panel");
   const button = document.getElementById("write-go");
   const refused = document.getElementById("write-refused");
-  const steps = [...document.querySelectorAll("#write-steps [data-step]")];
-  let reached = -1;
-  let taken = new Set(); // The others are not needed for this order.
+  const steps = new Steps(document.getElementById("write-steps"));
   let busy = false;
-
-  function reach(index, mark) {
-    reached = index;
-    taken.add(index);
-    steps.forEach((step, number) => {
-      const past = taken.has(number) ? "is-past" : "is-left-out";
-      step.className = number < index ? past : number === index ? mark : "";
-    });
-  }
 
   document.addEventListener("station:orders", (event) => {
     const { id, step, state } = event.detail;
     if (id !== panel.dataset.order) return;
-    if (!busy) {
-      if (state && state !== "reserved") location.reload(); // Finished at another desk.
-      return;
-    }
-    const index = steps.findIndex((each) => each.dataset.step.split("|").includes(step));
-    if (index > reached) reach(index, "is-now");
+    if (busy) steps.hear(step);
+    else if (state && state !== "reserved") location.reload(); // Finished at another desk.
   });
 
   async function go() {
@@ -158,14 +211,10 @@ function startWriting() {
     busy = true;
     button.disabled = true;
     refused.hidden = true;
-    taken = new Set();
-    reach(0, "is-now");
+    steps.begin();
+    steps.reach(0, "is-now");
     try {
-      const answer = await fetch(write.dataset.write, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-Xsrftoken": write.elements._xsrf.value },
-        body: "{}",
-      });
+      const answer = await ask(write.dataset.write, write, {});
       if (answer.ok) {
         location.replace(location.pathname);
         return;
@@ -175,7 +224,7 @@ function startWriting() {
     } catch {
       unreachable();
     }
-    reach(Math.max(reached, 0), "is-failed");
+    steps.fail();
     busy = false;
     button.disabled = false;
     button.querySelector("span").textContent = button.dataset.again;
