@@ -10,7 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
-from station import __version__, config, decode
+from station import __version__, audit_command, config, decode
 from station.errors import ConfigError, StationError
 from station.prepaid.readers import agent_command
 from station.simulator import command as simulate
@@ -67,9 +67,25 @@ def _parser() -> argparse.ArgumentParser:
     command = users.add_parser("add", help="add a person; the password is asked for")
     command.add_argument("name", metavar="NAME")
     command.add_argument("--role", required=True, metavar="ROLE",
-                         help="administrator, technician, supervisor, clerk or reader")  # fmt: skip
+                         help="administrator, technician, supervisor, clerk, reader or another")  # fmt: skip
     command.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE")
     command.set_defaults(run=_add_user)
+    command = users.add_parser("reset", help="make a password for one login, whatever was lost")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE")
+    command.set_defaults(run=_reset_user)
+
+    command = commands.add_parser("token", help="make a token for a program")
+    command.add_argument("name", metavar="NAME", help="as whom the program works")
+    command.add_argument("--label", default="", help="what it is for")
+    command.add_argument("--permissions", metavar="LIST",
+                         help="such as view,collect (default: what the person may)")  # fmt: skip
+    command.add_argument("--days", type=int, default=90, help="how long it is good (default: 90)")
+    command.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE")
+    command.set_defaults(run=_make_token)
+
+    command = commands.add_parser("audit", help="prove the audit log")
+    audit_command.add_arguments(command)
 
     command = commands.add_parser("reader-agent", help="lend this computer's card readers")
     agent_command.add_arguments(command)
@@ -116,12 +132,36 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _add_user(options: argparse.Namespace) -> int:
-    from station.app import add_user
+    from station.administration import add_user
 
     settings = config.load(options.config)
     password = _ask_password()
     asyncio.run(add_user(settings, options.name, options.role, password))
     print(f"user {options.name} added as {options.role}")
+    return 0
+
+
+def _reset_user(options: argparse.Namespace) -> int:
+    from station.administration import reset_password
+
+    made = asyncio.run(reset_password(config.load(options.config), options.name))
+    print(
+        f"user {made.name}   password {made.password}"
+        f"   (good for one login until {made.good_until:%Y-%m-%d %H:%M} UTC)"
+    )
+    return 0
+
+
+def _make_token(options: argparse.Namespace) -> int:
+    from station.administration import make_token
+
+    wanted = options.permissions
+    permissions = None if wanted is None else tuple(wanted.replace(" ", "").split(","))
+    settings = config.load(options.config)
+    token = make_token(
+        settings, options.name, label=options.label, permissions=permissions, days=options.days
+    )
+    print(asyncio.run(token))
     return 0
 
 
