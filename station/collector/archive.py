@@ -6,7 +6,7 @@ which terminals are known, the channels which lines to open, the scheduler which
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from station.collector.archive_checks import (
     checked_task,
     checked_terminal,
 )
+from station.collector.census import Census, Count
 from station.collector.memory import Memory
 from station.collector.scheduler import Scheduler
 from station.errors import InvalidValue
@@ -54,54 +55,86 @@ class Archive:
         self._channels = channels
         self._scheduler = scheduler
         self._memory = memory
+        self._census = Census(database, registry, memory)
         self._places: tuple[float, PlaceTree] | None = None  # As they were read, and when.
+        self._publishing = asyncio.Lock()
         self._moving = asyncio.Lock()  # A place is checked against the tree that it goes into.
 
     async def publish(self) -> None:
-        """Tell the others what the archive holds; at the start and after changes."""
-        self._scheduler.archive_changed()
+        """Tell the others all that the archive holds, at the start."""
+        self._changed()
         self._registry.set_terminals(await self._database.terminals.many())
+        await self._publish_channels()
+
+    async def publish_terminals(self, addresses: Collection[str]) -> None:
+        """Tell the others what has become of these terminals."""
+        self._changed()
+        async with self._publishing:  # Who looks later tells later.
+            found = await self._database.terminals.many(addresses)
+            gone = {*addresses} - {terminal.address for terminal in found}
+            self._registry.change_terminals(found, [*gone])
+
+    async def imported(self, kind: str, keys: Collection[str]) -> None:
+        """Tell the others of things that an import has turned into other ones, by their keys.
+
+        What was learned of meters is forgotten, for they may be other ones.
+        """
+        if kind == "terminals":
+            await self.publish_terminals(keys)
+        elif kind == "meters":
+            for address in keys:
+                self._memory.forget(address)
+            self._changed()
+        elif kind == "places":
+            self._tree_changed()
+
+    async def _publish_channels(self) -> None:
         channels, _ = await self._database.channels.list(limit=ALL)
         await self._channels.apply(channels)
 
     async def add_terminal(self, terminal: Terminal, *, by: str = "") -> None:
-        await self._database.terminals.add(checked_terminal(terminal), by=by)
-        await self.publish()
+        terminal = checked_terminal(terminal)
+        await self._database.terminals.add(terminal, by=by)
+        await self.publish_terminals([terminal.address])
 
     async def save_terminal(self, terminal: Terminal, *, by: str = "", reason: str = "") -> None:
-        await self._database.terminals.save(checked_terminal(terminal), by=by, reason=reason)
-        await self.publish()
+        terminal = checked_terminal(terminal)
+        await self._database.terminals.save(terminal, by=by, reason=reason)
+        await self.publish_terminals([terminal.address])
 
     async def remove_terminal(self, address: str, *, by: str = "") -> None:
         await self._database.terminals.remove(address, by=by)
-        await self.publish()
+        await self.publish_terminals([address])
 
     async def add_channel(self, channel: Channel, *, by: str = "") -> None:
         await self._database.channels.add(checked_channel(channel), by=by)
-        await self.publish()
+        self._changed()
+        await self._publish_channels()
 
     async def save_channel(self, channel: Channel, *, by: str = "", reason: str = "") -> None:
         await self._database.channels.save(checked_channel(channel), by=by, reason=reason)
-        await self.publish()
+        self._changed()
+        await self._publish_channels()
 
     async def remove_channel(self, name: str, *, by: str = "") -> None:
         await self._database.channels.remove(name, by=by)
-        await self.publish()
+        self._changed()
+        await self._publish_channels()
 
     async def add_meter(self, meter: Meter, *, by: str = "") -> None:
         await self._database.meters.add(checked_meter(meter), by=by)
-        self._scheduler.archive_changed()
+        self._changed()
 
     async def save_meter(self, meter: Meter, *, by: str = "", reason: str = "") -> None:
         """Replace a meter; what was learned of it is forgotten, for it may be another one."""
         await self._database.meters.save(checked_meter(meter), by=by, reason=reason)
         self._memory.forget(meter.address)
-        self._scheduler.archive_changed()
+        self._changed()
 
     async def remove_meter(self, address: str, *, by: str = "") -> None:
         await self._database.meters.remove(address, by=by)
         self._memory.forget(address)
-        self._scheduler.archive_changed()
+        self._changed()
 
     async def places(self) -> PlaceTree:
         """Return the tree of places, at most some seconds old."""
@@ -118,12 +151,20 @@ class Archive:
         terminals = await self._database.terminals.at(places)
         return Within(places, frozenset(terminals))
 
+    async def counts(self) -> Mapping[str, Count]:
+        """Return how many terminals and meters hang on each place and below it."""
+        return await self._census.counts(await self.places())
+
+    def count_of(self, link: str) -> Count:
+        """Return how many meters hang on a terminal or channel, as the last `counts` found."""
+        return self._census.of_link(link)
+
     async def add_place(self, place: Place, *, by: str = "") -> None:
         place = checked_place(place)
         async with self._moving:
             await self._check_place(place)
             await self._database.places.add(place, by=by)
-            self._places = None
+            self._tree_changed()
 
     async def save_place(self, place: Place, *, by: str = "", reason: str = "") -> None:
         """Replace a place; another parent moves it with all that hangs below it."""
@@ -131,11 +172,41 @@ class Archive:
         async with self._moving:
             await self._check_place(place)
             await self._database.places.save(place, by=by, reason=reason)
-            self._places = None
+            self._tree_changed()
 
     async def remove_place(self, place_id: str, *, by: str = "") -> None:
         await self._database.places.remove(place_id, by=by)
-        self._places = None
+        self._tree_changed()
+
+    async def hang(
+        self, addresses: Collection[str], place_id: str, *, by: str, areas: Collection[str] = ()
+    ) -> tuple[int, int]:
+        """Hang terminals and meters on a place, all or none; return how many of each moved.
+
+        `areas` are the places whose devices this person may move. Raises InvalidValue.
+        """
+        within = await self.places_of(areas)
+        wanted = {address.upper() for address in addresses} | set(addresses)
+        meters = await self._database.meters.many([*wanted])
+        known = self._registry.terminals
+        terminals = [known[address] for address in wanted if address in known]
+        own_meters = [
+            each.address
+            for each in meters
+            if within is None or within.has_meter(each.place, each.link)
+        ]
+        own_terminals = [
+            each.address
+            for each in terminals
+            if within is None or within.has_terminal(each.address)
+        ]
+        found = {*own_meters, *own_terminals}
+        for address in addresses:
+            if not found.intersection((address, address.upper())):
+                raise InvalidValue("addresses", f"there is no terminal or meter {address}")
+        moved = await self._database.places.hang(place_id, own_terminals, own_meters, by=by)
+        await self.publish_terminals(own_terminals)
+        return moved
 
     async def set_terminal_stage(
         self, address: str, stage: str, *, at: datetime | None = None, by: str, reason: str = ""
@@ -166,6 +237,14 @@ class Archive:
     async def remove_task(self, task_id: str) -> None:
         await self._database.tasks.remove(task_id)
         self._scheduler.task_changed(task_id)
+
+    def _changed(self) -> None:
+        self._scheduler.archive_changed()
+        self._census.archive_changed()
+
+    def _tree_changed(self) -> None:
+        self._places = None
+        self._census.archive_changed()
 
     async def _check_place(self, place: Place) -> None:
         """Check a place against the tree as it stands in the database."""

@@ -12,6 +12,7 @@ from station.handlers.identity import requires
 from station.handlers.link_views import LinkView, link_of
 from station.handlers.marking import N_
 from station.handlers.people import Permission
+from station.handlers.place_views import person_of
 from station.store.objects.channels import Channel
 from station.units import utc_now
 
@@ -92,7 +93,7 @@ class ChannelsHandler(ChannelHandler):
         try:
             body = self.parse_body(ChannelBody)
             channel = Channel(**body.model_dump(), created_at=utc_now())
-            await self.parts.archive.add_channel(channel)
+            await self.parts.archive.add_channel(channel, by=person_of(self))
         except (InvalidValue, Conflict) as error:
             self.refuse_form("channel_form.html", error, channel=None)
             return
@@ -127,16 +128,17 @@ class OneChannelHandler(ChannelHandler):
         before = await self.parts.database.channels.get(name)
         try:
             channel = replace(before, **self.parse_body(ChannelChange).model_dump())
-            await self.parts.archive.save_channel(channel)
+            await self.parts.archive.save_channel(channel, by=person_of(self))
         except (InvalidValue, Conflict) as error:
             self.refuse_form("channel_form.html", error, channel=before)
             return
+        self.record(before=before, after=channel)
         notice = self.language.say("Channel %(name)s is saved.", name=name)
         self.done(await self.view_of(channel), f"/channels/{name}", notice)
 
     @requires(Permission.CONFIGURE)
     async def delete(self, name: str) -> None:
-        await self.parts.archive.remove_channel(name)
+        await self.parts.archive.remove_channel(name, by=person_of(self))
         notice = self.language.say("Channel %(name)s is removed.", name=name)
         self.done(Nothing(), "/links", notice)
 

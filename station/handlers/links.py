@@ -21,6 +21,7 @@ from station.handlers.link_views import (
 )
 from station.handlers.marking import N_
 from station.handlers.people import Permission
+from station.handlers.place_views import person_of
 from station.store.objects.terminals import PROTOCOLS, Terminal
 from station.units import local_day, utc_now
 
@@ -198,7 +199,7 @@ class AdoptHandler(Handler):
         if link.known:
             raise Conflict(f"terminal {address} exists already")
         terminal = Terminal(address=address, name="", created_at=utc_now(), protocol=link.protocol)
-        await self.parts.archive.add_terminal(terminal)
+        await self.parts.archive.add_terminal(terminal, by=person_of(self))
         adopted = link.model_copy(update={"known": True})
         notice = self.language.say("Terminal %(address)s is in the archive.", address=address)
         self.done(adopted, f"/terminals/{address}", notice, status=201)

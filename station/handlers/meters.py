@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from station.collector.archive_checks import PROFILE_INTERVALS_MIN
+from station.collector.archive_checks import PROFILE_INTERVALS_MIN, RATIO_MAX
 from station.collector.items import ITEM_BY_CODE, ITEMS, Item
 from station.collector.plan import has_item
 from station.errors import Conflict, InvalidValue, NotFound, StationError
@@ -19,6 +19,7 @@ from station.handlers.item_groups import grouped
 from station.handlers.link_views import LINKS_MAX, LinkView, find_link
 from station.handlers.marking import N_
 from station.handlers.people import Permission
+from station.handlers.place_views import path_of, person_of, place_named, within_of
 from station.handlers.readings import CurveHandler, ReadingView
 from station.store.objects.meters import Meter
 from station.store.objects.readings import Reading
@@ -31,6 +32,7 @@ class MetersQuery(ListQuery):
     """Which meters to show; `link` is a terminal's address or a channel's name."""
 
     link: str | None = Field(None, max_length=64)
+    place: str | None = Field(None, max_length=32)  # A place's id, with all below it.
     silent: bool = False  # Only those that should have said something today and did not.
 
 
@@ -46,12 +48,15 @@ class MeterChange(BaseModel):
     profile_interval_min: int = 0
     tariffs: int = Field(4, ge=1, le=63)
     groups: Groups = ()
+    place: str = Field("", max_length=1000)  # An id, a code or a path; empty: its terminal's.
 
 
 class MeterBody(MeterChange):
-    """What is entered of a meter."""
+    """What is entered of a meter; later the ratios change by a record of their own."""
 
     address: str = Field(min_length=1, max_length=32)
+    ct: int = Field(1, ge=1, le=RATIO_MAX)
+    pt: int = Field(1, ge=1, le=RATIO_MAX)
 
 
 class MeterRow(BaseModel):
@@ -62,6 +67,7 @@ class MeterRow(BaseModel):
     protocol: str
     link: str
     link_state: str
+    stage: str
     energy: ReadingView | None
     power: ReadingView | None
     last_read_at: datetime | None
@@ -96,6 +102,11 @@ class MeterView(BaseModel):
     profile_interval_min: int
     tariffs: int
     groups: list[str]
+    place: str
+    ct: int
+    pt: int
+    stage: str
+    stage_since: datetime | None
     created_at: datetime
     link_state: LinkView | None
     health: HealthView
@@ -113,6 +124,7 @@ COLUMNS = (
     Column[MeterRow](N_("Power in kW"), lambda meter: meter.power and meter.power.value),
     Column[MeterRow](N_("Power at"), lambda meter: meter.power and meter.power.time),
     Column[MeterRow](N_("Last read"), lambda meter: meter.last_read_at),
+    Column[MeterRow](N_("Stage"), lambda meter: meter.stage),
 )
 
 
@@ -139,6 +151,11 @@ class MeterHandler(CurveHandler):
             profile_interval_min=meter.profile_interval_min,
             tariffs=meter.tariffs,
             groups=list(meter.groups),
+            place=meter.place,
+            ct=meter.ct,
+            pt=meter.pt,
+            stage=meter.stage,
+            stage_since=meter.stage_since,
             created_at=meter.created_at,
             health=self._health(meter.address),
             link_state=await find_link(self.parts, meter.link),
@@ -146,6 +163,22 @@ class MeterHandler(CurveHandler):
                 self.reading_view(by_item[item.code]) for item in ITEMS if item.code in by_item
             ],
         )
+
+    async def place_typed(self, body: "MeterChange") -> str:
+        """Return the id of the place that was typed; without one the terminal's place counts.
+
+        Somebody with areas keeps the meter within them. Raises InvalidValue.
+        """
+        place = await place_named(self, body.place)
+        within = await within_of(self, None)
+        if within is not None and not within.has_meter(place, body.link):
+            raise InvalidValue("place", "it has to hang on a place of yours")
+        return place
+
+    def terminal_place(self, link: str) -> str:
+        """Return the id of the place of a terminal; channels have none."""
+        terminal = self.parts.registry.terminals.get(link)
+        return "" if terminal is None else terminal.place
 
     def _health(self, address: str) -> HealthView:
         health = self.parts.memory.health(address)
@@ -189,6 +222,7 @@ class MeterHandler(CurveHandler):
             protocol=meter.protocol,
             link=meter.link,
             link_state="online" if self.parts.registry.find(meter.link) else "offline",
+            stage=meter.stage,
             energy=views.get(ENERGY),
             power=views.get(POWER),
             last_read_at=max((reading.read_at for reading in readings), default=None),
@@ -205,18 +239,25 @@ class MetersHandler(MeterHandler):
         rows = await self.rows_of(meters)
         choices = {} if self.wants_json else await self.form_choices()
         view = MeterList(items=rows, total=total)
-        await self.show_list("meters.html", view, rows, COLUMNS, filter=query, **choices)
+        place = await path_of(self, query.place or "")
+        await self.show_list(
+            "meters.html", view, rows, COLUMNS, filter=query, place=place, **choices
+        )
 
     async def _find(self, query: MetersQuery) -> tuple[list[Meter], int]:
         skip, limit = self.span(query)
         database = self.parts.database
+        within = await within_of(self, query.place)
         if not query.silent:
-            return await database.meters.list(query.text, query.link, skip=skip, limit=limit)
+            return await database.meters.list(
+                query.text, query.link, skip=skip, limit=limit, within=within
+            )
         silent = (await self.tools.today.counts()).silent
         meters = [
             meter
             for meter in await database.meters.many(silent)
             if query.link in (None, meter.link)
+            and (within is None or within.has_meter(meter.place, meter.link))
             and (query.text or "").casefold() in f"{meter.address} {meter.name}".casefold()
         ]
         return meters[skip : skip + limit], len(meters)
@@ -225,9 +266,10 @@ class MetersHandler(MeterHandler):
     async def post(self) -> None:
         try:
             body = self.parse_body(MeterBody)
-            values = {**body.model_dump(), "address": body.address.upper()}
+            place = await self.place_typed(body)
+            values = {**body.model_dump(), "address": body.address.upper(), "place": place}
             meter = Meter(**values, created_at=utc_now())
-            await self.parts.archive.add_meter(meter)
+            await self.parts.archive.add_meter(meter, by=person_of(self))
         except (InvalidValue, Conflict, NotFound) as error:
             await self.refuse(error, None)
             return
@@ -261,6 +303,7 @@ class OneMeterHandler(MeterHandler):
             groups=grouped(items),
             item=_item_to_show(self.get_query_argument("item", ""), view.latest),
             today=local_day(utc_now(), self.parts.config.site.zone_info),
+            place=await path_of(self, meter.place or self.terminal_place(meter.link)),
         )
 
     @requires(Permission.CONFIGURE)
@@ -271,17 +314,20 @@ class OneMeterHandler(MeterHandler):
     async def put(self, address: str) -> None:
         before = await self.parts.database.meters.get(address)
         try:
-            meter = replace(before, **self.parse_body(MeterChange).model_dump())
-            await self.parts.archive.save_meter(meter)
+            body = self.parse_body(MeterChange)
+            place = await self.place_typed(body)
+            meter = replace(before, **{**body.model_dump(), "place": place})
+            await self.parts.archive.save_meter(meter, by=person_of(self))
         except (InvalidValue, Conflict, NotFound) as error:
             await self.refuse(error, before)
             return
+        self.record(before=before, after=meter)
         notice = self.language.say("Meter %(address)s is saved.", address=address)
         self.done(await self.view_of(meter), f"/meters/{address}", notice)
 
     @requires(Permission.CONFIGURE)
     async def delete(self, address: str) -> None:
-        await self.parts.archive.remove_meter(address)
+        await self.parts.archive.remove_meter(address, by=person_of(self))
         notice = self.language.say("Meter %(address)s is removed.", address=address)
         self.done(Nothing(), "/meters", notice)
 
@@ -294,6 +340,7 @@ class EditMeterHandler(MeterHandler):
         meter = await self.parts.database.meters.get(address)
         typed = {name: getattr(meter, name) for name in MeterBody.model_fields}
         typed["groups"] = ", ".join(meter.groups)
+        typed["place"] = await path_of(self, meter.place)
         choices = await self.form_choices()
         self.finish_page("meter_form.html", typed=typed, meter=meter, **choices)
 

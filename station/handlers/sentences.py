@@ -5,14 +5,16 @@ may be such a sentence itself. The first form that fits counts: the narrow ones 
 wide ones. A form that is forgotten here is shown in English, which is no harm.
 """
 
+from station.handlers.archive_sentences import ARCHIVE_SENTENCES
 from station.handlers.audit_sentences import AUDIT_SENTENCES
 from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
 from station.handlers.drawer_sentences import DRAWER_SENTENCES
+from station.handlers.import_sentences import IMPORT_SENTENCES
 from station.handlers.marking import N_
+from station.handlers.parameter_sentences import PARAMETER_SENTENCES
 from station.handlers.people_sentences import PEOPLE_SENTENCES
 from station.handlers.reader_sentences import READER_SENTENCES
 from station.handlers.sale_sentences import SALE_SENTENCES
-from station.handlers.parameter_sentences import PARAMETER_SENTENCES
 from station.protocols.dlt645.errors import (
     ERROR_BITS_1997,
     ERROR_BITS_2007,
@@ -41,15 +43,17 @@ ROLE_NAMES = {
 UNITS = (N_("yuan"),)  # The others are the same in every language.
 
 SENTENCES: tuple[str, ...] = (
+    *ARCHIVE_SENTENCES,
     *AUDIT_SENTENCES,
     *CARD_SENTENCES,
     *DRAWER_SENTENCES,
+    *IMPORT_SENTENCES,
     *PEOPLE_SENTENCES,
+    *PARAMETER_SENTENCES,
     *READER_SENTENCES,
     *SALE_SENTENCES,
     # The archive and the store.
     N_("there is no terminal or channel %(key)s"),
-    *PARAMETER_SENTENCES,
     N_("there is no terminal %(key)s"),
     N_("there is no channel %(key)s"),
     N_("there is no meter %(key)s"),

@@ -61,6 +61,7 @@ def make_environment(language: Language, zone: ZoneInfo) -> Environment:
         yuan_typed=yuan_typed,
         seconds=lambda value: seconds(value, language),
         name=language.name,
+        said=lambda names: [(key, language.say(words)) for key, words in names.items()],
         sentence=language.sentence,
         spaced_hex=spaced_hex,
         protocol=lambda value: PROTOCOL_NAMES.get(value, value),

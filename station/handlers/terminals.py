@@ -17,6 +17,7 @@ from station.handlers.identity import requires
 from station.handlers.link_views import LINKS_MAX, LinkView, link_of, live_view
 from station.handlers.marking import N_
 from station.handlers.people import Permission
+from station.handlers.place_views import own_place, path_of, person_of, within_of
 from station.store.objects.meters import Meter
 from station.store.objects.terminals import PROTOCOLS, Terminal
 from station.units import utc_now
@@ -41,6 +42,7 @@ class TerminalChange(BaseModel):
     parallel_ports: bool = False
     collects: bool = False
     groups: Groups = ()
+    place: str = Field("", max_length=1000)  # An id, a code or a path of names.
 
     def to_values(self) -> dict[str, Any]:
         """Return the fields of a terminal."""
@@ -69,8 +71,17 @@ class TerminalView(BaseModel):
     parallel_ports: bool
     collects: bool
     groups: list[str]
+    place: str
+    stage: str
+    stage_since: datetime | None
     link: LinkView
     meters: int
+
+
+class TerminalsQuery(ListQuery):
+    """Which terminals to show; `place` is the id of a place, with all below it."""
+
+    place: str | None = Field(None, max_length=32)
 
 
 class TerminalList(BaseModel):
@@ -88,6 +99,7 @@ COLUMNS = (
     Column[TerminalView](N_("Meters"), lambda terminal: terminal.meters),
     Column[TerminalView](N_("Protocol"), lambda terminal: terminal.protocol),
     Column[TerminalView](N_("Groups"), lambda terminal: ", ".join(terminal.groups)),
+    Column[TerminalView](N_("Stage"), lambda terminal: terminal.stage),
 )
 
 
@@ -124,21 +136,25 @@ class TerminalsHandler(TerminalHandler):
 
     @requires(Permission.VIEW)
     async def get(self) -> None:
-        query = self.parse_query(ListQuery)
+        query = self.parse_query(TerminalsQuery)
         skip, limit = self.span(query)
-        terminals, total = await self.parts.database.terminals.list(query.text, skip, limit)
+        terminals, total = await self.parts.database.terminals.list(
+            query.text, skip, limit, within=await within_of(self, query.place)
+        )
         items = await self._views(terminals)
         view = TerminalList(items=items, total=total)
-        await self.show_list("terminals.html", view, items, COLUMNS, filter=query)
+        place = await path_of(self, query.place or "")
+        await self.show_list("terminals.html", view, items, COLUMNS, filter=query, place=place)
 
     @requires(Permission.CONFIGURE)
     async def post(self) -> None:
         try:
             body = self.parse_body(TerminalBody)
             address = body.address if body.protocol == "dtu" else body.address.upper()
-            values = {**body.to_values(), "address": address}
+            place = await own_place(self, body.place)
+            values = {**body.to_values(), "address": address, "place": place}
             terminal = Terminal(**values, created_at=utc_now())
-            await self.parts.archive.add_terminal(terminal)
+            await self.parts.archive.add_terminal(terminal, by=person_of(self))
         except (InvalidValue, Conflict) as error:
             self.refuse_form("terminal_form.html", error, terminal=None)
             return
@@ -176,7 +192,8 @@ class OneTerminalHandler(TerminalHandler):
             if readings
         }
         view = await self.view_of(terminal)
-        self.show("terminal.html", view, meters=meters, seen=seen, text_of=_text_of)
+        place = await path_of(self, terminal.place)
+        self.show("terminal.html", view, meters=meters, seen=seen, text_of=_text_of, place=place)
 
     @requires(Permission.CONFIGURE)
     async def post(self, address: str) -> None:
@@ -186,17 +203,20 @@ class OneTerminalHandler(TerminalHandler):
     async def put(self, address: str) -> None:
         before = await self.parts.database.terminals.get(address)
         try:
-            terminal = replace(before, **self.parse_body(TerminalChange).to_values())
-            await self.parts.archive.save_terminal(terminal)
+            body = self.parse_body(TerminalChange)
+            place = await own_place(self, body.place)
+            terminal = replace(before, **{**body.to_values(), "place": place})
+            await self.parts.archive.save_terminal(terminal, by=person_of(self))
         except (InvalidValue, Conflict) as error:
             self.refuse_form("terminal_form.html", error, terminal=before)
             return
+        self.record(before=before, after=terminal)
         notice = self.language.say("Terminal %(address)s is saved.", address=address)
         self.done(await self.view_of(terminal), f"/terminals/{address}", notice)
 
     @requires(Permission.CONFIGURE)
     async def delete(self, address: str) -> None:
-        await self.parts.archive.remove_terminal(address)
+        await self.parts.archive.remove_terminal(address, by=person_of(self))
         notice = self.language.say("Terminal %(address)s is removed.", address=address)
         self.done(Nothing(), "/terminals", notice)
 
@@ -207,7 +227,7 @@ class EditTerminalHandler(Handler):
     @requires(Permission.CONFIGURE)
     async def get(self, address: str) -> None:
         terminal = await self.parts.database.terminals.get(address)
-        typed = fields_of(terminal)
+        typed = {**fields_of(terminal), "place": await path_of(self, terminal.place)}
         self.finish_page("terminal_form.html", typed=typed, terminal=terminal)
 
 
@@ -224,6 +244,9 @@ def terminal_view(terminal: Terminal, link: LinkView, meters: int) -> TerminalVi
         parallel_ports=terminal.parallel_ports,
         collects=terminal.collects,
         groups=list(terminal.groups),
+        place=terminal.place,
+        stage=terminal.stage,
+        stage_since=terminal.stage_since,
         link=link,
         meters=meters,
     )

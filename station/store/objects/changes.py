@@ -112,16 +112,19 @@ class Changes(Objects[Change]):
         self,
         text: str | None = None,
         *,
-        object: str | None = None,
+        of: str | None = None,
         key: str | None = None,
         by: str | None = None,
         keys: Sequence[str] | None = None,
         skip: int = 0,
         limit: int = 100,
     ) -> Page[Change]:
-        """Return a page of changes, the newest first, and how many; `keys` are those in sight."""
+        """Return a page of changes, the newest first, and how many there are.
+
+        `of` is a kind of object; `keys` are those in sight.
+        """
         query: Document = matching(text, "key", "by", "reason", "before.name", "after.name")
-        wanted = {"object": object, "key": key, "by": by}
+        wanted = {"object": of, "key": key, "by": by}
         query.update({name: value for name, value in wanted.items() if value is not None})
         if keys is not None:
             query = {"$and": [query, {"key": {"$in": [*keys]}}]}
