@@ -20,6 +20,8 @@ from smartcard.scard import (
     SCARD_S_SUCCESS,
     SCARD_SCOPE_SYSTEM,
     SCARD_STATE_EMPTY,
+    SCARD_STATE_EXCLUSIVE,
+    SCARD_STATE_INUSE,
     SCARD_STATE_PRESENT,
     SCARD_STATE_UNAWARE,
     SCardEstablishContext,
@@ -41,6 +43,7 @@ NOTICE_TIMEOUT_S = 5.0  # pcscd looks every 0.4 s.
 PORTS = range(20000, 30000, 2)  # Below 32768, where the system takes its own from.
 POLL_S = 0.05
 SLOTS = 2  # Of one virtual reader; pcscd ends their names in " 00 00" and " 00 01".
+IN_USE = SCARD_STATE_INUSE | SCARD_STATE_EXCLUSIVE
 
 BLOCK = """FRIENDLYNAME "{name}"
 DEVICENAME /dev/null:0x{port:X}
@@ -88,6 +91,10 @@ class VirtualPcscd:
         with socket.create_connection((HOST, slot.port), NOTICE_TIMEOUT_S) as probe:
             probe.recv(1)  # pcscd looks for a card, and is left without an answer.
         _poll(lambda: _holds(name, SCARD_STATE_EMPTY), NOTICE_TIMEOUT_S, f"{name} keeps its card")
+
+    def wait_idle(self, name: str) -> None:
+        """Return when nobody talks to the card in a slot; pcscd takes a moment to bury the dead."""
+        _poll(lambda: not _holds(name, IN_USE), NOTICE_TIMEOUT_S, f"{name} stays in use")
 
     def stop(self) -> None:
         """Pull every card and stop pcscd."""
