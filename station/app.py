@@ -4,19 +4,17 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
-import re
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from station import tasks
 from station.collector.archive import Archive
+from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
@@ -30,7 +28,7 @@ from station.collector.reports import Reports
 from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
 from station.config import Config
-from station.errors import Conflict, InvalidValue, StartError
+from station.errors import Conflict, StartError
 from station.frontend.blocking import Blocking
 from station.frontend.channels import Channels
 from station.frontend.guard import Guard
@@ -64,7 +62,6 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 30.0  # For one part, mongod being the slowest; then the stop goes on without it.
 PASSWORD_SIZE = 12  # Bytes of randomness in a password that Station makes.
-USER_NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
 YOUNG_OBJECTS = 10_000  # Between two collections: a block of readings is a thousand at once.
 UPLOAD_SIZE_MAX = 1024 * 1024  # Bytes of one request's body; forms and commands are small.
 
@@ -177,6 +174,8 @@ class Station:
         )
         self.archive = Archive(database, self.registry, channels, scheduler, memory)
         await self.archive.publish()
+        imports = ArchiveImports(database, self.archive, self.feed)
+        self._on_stop("imports", imports.stop)
         await scheduler.start()
         self._on_stop("scheduler", scheduler.stop)
         reader = Reader(
@@ -240,6 +239,7 @@ class Station:
             traffic=traffic,
             blocking=blocking,
             archive=self.archive,
+            imports=imports,
             reader=reader,
             commands=commands,
             parameters=parameters,
@@ -351,43 +351,3 @@ async def run_until_stopped(station: Station, ready: Callable[[], Awaitable[None
         tasks.notify_service_manager("STOPPING=1")
     finally:
         await station.stop()
-
-
-async def add_user(config: Config, name: str, role: str, password: str) -> None:
-    """Add a person who may log in, whether the station is running or not.
-
-    Raises InvalidValue for the name, the role or the password, Conflict when the name is taken,
-    StartError when the database is not there, or not this user's to start.
-    """
-    if role not in people.ROLES:
-        raise InvalidValue("role", f"there is no role {role!r}; choose {', '.join(people.ROLES)}")
-    if not USER_NAME.fullmatch(name):
-        raise InvalidValue("name", f"{name!r} is not a user name: letters, digits, . _ - (1 to 32)")
-    user = User(name, people.hash_password(password), role=role)
-    address = config.database.address()
-    embedded = EmbeddedMongo(config.database.data, config.database.cache_mb)
-    started = address is None and embedded.running_uri() is None
-    if started:
-        _check_own(config.database.data)
-        address = await embedded.start()
-    try:
-        uri = address or embedded.running_uri() or ""
-        database = await Database.connect(uri, config.database.name, zone=config.site.zone_info)
-        try:
-            await database.users.add(user)
-        finally:
-            await database.close()
-    finally:
-        if started:
-            await embedded.stop()
-
-
-def _check_own(data: Path) -> None:
-    """Refuse to start a database that is not there yet, or that another user's station owns."""
-    if not data.is_dir():
-        raise StartError(
-            f"there is no database in {data}: start the station once before adding people; for the"
-            " service, set STATE_DIRECTORY to its folder"
-        )
-    if data.stat().st_uid != os.geteuid():
-        raise StartError(f"the database in {data} is another user's: start its station first")

@@ -154,6 +154,7 @@ class Identity(RequestHandler):
 
     open_to_all: ClassVar[bool] = False
     serves_newcomers: ClassVar[bool] = False  # Those who have to change their password first.
+    serves_tokens: ClassVar[bool] = True  # Programs; not where a person's own login is changed.
 
     parts: Parts
     tools: Tools
@@ -248,8 +249,10 @@ class Identity(RequestHandler):
         self.user, self.session = user, session
         self.permissions = await self._permissions_of(user, session)
         self.language = self.tools.languages[self._language_code()]
-        if session.kind == "browser" and now - session.last_seen >= SESSION_TOUCH:
-            await sessions.touch(session.token_hash, now, now + SESSION_IDLE)
+        if now - session.last_seen >= SESSION_TOUCH:
+            is_browser = session.kind == "browser"
+            ends = now + SESSION_IDLE if is_browser else session.expires_at
+            await sessions.touch(session.token_hash, now, ends)
 
     async def _permissions_of(self, user: User, session: Session) -> frozenset[Permission]:
         """Return what the person may do with this login: a program's token may have less."""
@@ -265,6 +268,9 @@ class Identity(RequestHandler):
             raise Forbidden(
                 self.language.say("the role %(role)s does not allow this", role=self.user.role)
             )
+        assert self.session is not None, "a person has come with a session"
+        if self.session.kind == "token" and not self.serves_tokens:
+            raise Forbidden(self.language.say("a token of a program cannot do this: log in"))
         if self.user.one_time_until is not None and not self.serves_newcomers:
             raise PasswordChangeNeeded(
                 self.language.say("this password was made for one login: change it first")

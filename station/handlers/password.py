@@ -27,6 +27,7 @@ class PasswordHandler(Handler):
     """/password, /api/password: ends every other login of the person"""
 
     serves_newcomers = True
+    serves_tokens = False
 
     @requires(Permission.VIEW)
     async def get(self) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from station.store.objects.base import Many, Objects
 from station.units import utc_now
 
+HEX_DIGITS = frozenset("0123456789abcdef")
 ID_SIZE = 16  # Hex digits of the hash by which a page names a login; they open nothing.
 
 
@@ -41,7 +42,7 @@ class Sessions(Objects[Session]):
 
     shape = Session
     key = "token_hash"
-    word = "session"
+    word = "login"
 
     async def create(self, session: Session) -> None:
         """Keep a new login. Raises Conflict when its token is taken."""
@@ -65,6 +66,15 @@ class Sessions(Objects[Session]):
         if kind is not None:
             query["kind"] = kind
         return await self._all(query, [("last_seen", -1), ("_id", 1)])
+
+    async def named(self, name: str) -> Session:
+        """Return the login of this id. Raises NotFound."""
+        if len(name) != ID_SIZE or not set(name) <= HEX_DIGITS:
+            raise self._missing(name)
+        found = await self._all({"_id": {"$regex": f"^{name}"}})
+        if len(found) != 1:
+            raise self._missing(name)
+        return found[0]
 
     async def remove(self, key: str) -> None:
         """End a login; one that is not there is no error."""
