@@ -168,7 +168,6 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/shifts", shifts.ShiftsHandler),
     ("/shifts/([^/]+)", shifts.OneShiftHandler),
     ("/shifts/([^/]+)/close", shifts.CloseShiftHandler),
-    ("/shifts/([^/]+)/report", shifts.ShiftReportHandler),
     ("/limits", limits.LimitsHandler),
     ("/limits/([^/]+)", limits.OneLimitsHandler),
     ("/approvals", approvals.ApprovalsHandler),
