@@ -39,9 +39,11 @@ from station.protocols.qgdw1376.functions import values_of as values_1376
 from station.store.objects.events import Event, event_id
 from station.units import from_local
 
+RECOVERED = 0  # The bit of an event's point that tells begin or end, section 14.
 STATUS_SIZE = 12  # Bytes of the active report status; a count of one byte follows for each set bit.
 EVENT_OBJECTS = range(0x3000, 0x3400)  # OI of events, digest dlt698_45.md section 14.
 HAPPENED_AT = 0x201E0200  # The column of a record that tells when an event began.
+ENDED_AT = 0x20200200  # And the one that tells when it ended.
 RECORD_CLASSES = frozenset((0x03, 0x10, 0x11, 0x12, 0x13, 0x18, 0x1A, 0x1D, 0x1E))  # Of DL/T 645.
 
 MeterAt = Callable[[int], str | None]  # From a point of the link to its meter's address.
@@ -58,6 +60,7 @@ class Found:
     happened_at: datetime | None = None  # By the device's clock, without zone.
     values: tuple[Row, ...] = ()
     once_a_day: bool = False
+    over: bool = False  # The frame tells its end.
 
 
 def events_in(report: Report, meter_at: MeterAt, station: str, zone: ZoneInfo) -> list[Event]:
@@ -82,6 +85,7 @@ def events_in(report: Report, meter_at: MeterAt, station: str, zone: ZoneInfo) -
             protocol=report.protocol,
             exchange=report.exchange,
             values=each.values,
+            over=each.over,
         )
         for each in _found_in(report.frame, meter_at)
     ]
@@ -137,7 +141,14 @@ def _of_record(record: Mapping[str, Any], meter_at: MeterAt) -> Found:
         meter_at(point) if isinstance(point, int) and point else None,
         _latest(value for value in values.values() if isinstance(value, datetime)),
         tuple(layout.rows(values)),
+        over=values.get("state") == RECOVERED or _power_is_back(values),
     )
+
+
+def _power_is_back(values: Mapping[str, Any]) -> bool:
+    """Tell whether an outage (ERC 14) has ended; while it lasts there is no time of its end."""
+    off, on = values.get("off"), values.get("on")
+    return isinstance(on, datetime) and (not isinstance(off, datetime) or on >= off)
 
 
 # DL/T 645.
@@ -150,11 +161,12 @@ def _in_645(frame: dlt645.Frame) -> Iterator[Found]:
     if data_id == ACTIVE_REPORT:
         yield from _in_report_status(frame)
     elif data_id >> 24 in RECORD_CLASSES and data_id & 0xFF:
-        moments = (one.value for one in values_645(frame))
+        told = values_645(frame)
         rows = tuple(describe_645(frame)["items"])
-        happened_at = next((moment for moment in moments if isinstance(moment, datetime)), None)
+        happened_at = next((one.value for one in told if isinstance(one.value, datetime)), None)
+        over = any(one.code.endswith("end") and one.value is not None for one in told)
         code = f"645-{data_id >> 8:06X}"
-        yield Found(code, payload(frame), frame.address, happened_at, rows)
+        yield Found(code, payload(frame), frame.address, happened_at, rows, over=over)
 
 
 def _in_report_status(frame: dlt645.Frame) -> Iterator[Found]:
@@ -208,16 +220,19 @@ def _of_rows(result: RecordResult, views: Sequence[Row], meter_at: MeterAt) -> I
             for view in views
             if (view.get("record"), view.get("row")) == (result.oad.text, number)
         ]
-        begun = None
+        begun = ended = None
         for column, data in zip(result.columns, row, strict=True):
             if isinstance(column, Oad) and column.code == HAPPENED_AT:
                 begun = _moment(data)
+            if isinstance(column, Oad) and column.code == ENDED_AT:
+                ended = _moment(data)
         yield Found(
             f"698-{result.oad.oi:04X}",
             b"".join(data.write() for data in row),
             _meter_in(row, meter_at),
             begun or _latest(moment for data in row if (moment := _moment(data))),
             tuple(_plain_row(view) for view in told),
+            over=ended is not None,
         )
 
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -60,7 +60,10 @@ class Reports:
         feed: Feed,
         station: str,
         zone: ZoneInfo,
+        on_events: Callable[[Sequence[Event]], None] = lambda _: None,
     ) -> None:
+        """`on_events` hears of events once they are stored; it must return at once."""
+        self._on_events = on_events
         self._meters = meters
         self._events = events
         self._readings = readings
@@ -155,6 +158,7 @@ class Reports:
         if readings:
             await self._readings.save(readings)
         self._announce(events, readings)
+        self._on_events(events)
 
     async def _meters_of(self, link: str) -> LinkMeters:
         held = self._links.get(link)

@@ -36,7 +36,7 @@ class Event:
 
     `happened_at` is by the device's clock, None where it told no time. `values` are what the device
     told beside it: rows with `name`, `name_zh`, `value`, `unit`, as frames are described. `raw` is
-    the frame that brought it.
+    the frame that brought it. `over`: it tells the end as well, or only the end.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Event:
     protocol: str
     exchange: int | None = None
     values: tuple[Mapping[str, Any], ...] = ()
+    over: bool = False
 
 
 class Events(Objects[Event]):
