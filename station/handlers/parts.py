@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from station.collector.archive import Archive
+from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
@@ -39,6 +40,7 @@ class Parts:
     traffic: TrafficLog
     blocking: Blocking
     archive: Archive
+    imports: ArchiveImports
     reader: Reader
     commands: Commands
     parameters: Parameters

@@ -9,6 +9,7 @@ from station.handlers.archive_sentences import ARCHIVE_SENTENCES
 from station.handlers.audit_sentences import AUDIT_SENTENCES
 from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
 from station.handlers.drawer_sentences import DRAWER_SENTENCES
+from station.handlers.import_sentences import IMPORT_SENTENCES
 from station.handlers.marking import N_
 from station.handlers.parameter_sentences import PARAMETER_SENTENCES
 from station.handlers.people_sentences import PEOPLE_SENTENCES
@@ -46,6 +47,7 @@ SENTENCES: tuple[str, ...] = (
     *AUDIT_SENTENCES,
     *CARD_SENTENCES,
     *DRAWER_SENTENCES,
+    *IMPORT_SENTENCES,
     *PEOPLE_SENTENCES,
     *PARAMETER_SENTENCES,
     *READER_SENTENCES,

@@ -10,13 +10,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
-from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from station.collector.archive import Archive
+from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
+from station.collector.clocks import Clocks
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
+from station.collector.errands import Tools
 from station.collector.execution import Execution
 from station.collector.keeper import Keeper
 from station.collector.memory import Memory
@@ -38,6 +40,7 @@ from station.handlers.audit_writer import AuditWriter
 from station.handlers.parts import Parts
 from station.handlers.people import hash_password
 from station.handlers.routes import make_application
+from station.handlers.server import make_server
 from station.live import Feed
 from station.prepaid.cards.keys import simulated
 from station.prepaid.readers.agent import Agents
@@ -129,6 +132,7 @@ async def open_office(
         stops.push_async_callback(scheduler.stop)
         reader = Reader(registry, real.meters, real.readings, feed, zone)
         parameters = Parameters(real, registry, feed, zone)
+        clocks = Clocks(real.clocks, registry, feed, zone)
         execution = Execution(
             registry=registry,
             meters=real.meters,
@@ -137,7 +141,7 @@ async def open_office(
             feed=feed,
             zone=zone,
             terminals=real.terminals,
-            parameters=parameters,
+            tools=Tools(parameters, clocks, registry, zone),
         )
         commands = Commands(
             registry=registry,
@@ -157,6 +161,9 @@ async def open_office(
         audit = AuditWriter(real.audit, config.station)
         await audit.start()
         stops.push_async_callback(audit.stop)
+        archive = Archive(real, registry, channels, scheduler, memory)
+        imports = ArchiveImports(real, archive, feed)
+        stops.push_async_callback(imports.stop)
         given: dict[str, Any] = {
             "config": config,
             "database": real,
@@ -166,7 +173,8 @@ async def open_office(
             "history": history,
             "traffic": traffic,
             "blocking": Blocking(real.blocks, guard, registry),
-            "archive": Archive(real, registry, channels, scheduler, memory),
+            "archive": archive,
+            "imports": imports,
             "reader": reader,
             "commands": commands,
             "parameters": parameters,
@@ -181,7 +189,7 @@ async def open_office(
             "audit": audit,
         }
         parts = Parts(**{**given, **replaced})
-        server = HTTPServer(make_application(parts, cookie_secret="secret"))
+        server = make_server(make_application(parts, cookie_secret="secret"))
         socket, port = bind_unused_port()
         server.add_socket(socket)
         stops.push_async_callback(server.close_all_connections)
@@ -228,7 +236,7 @@ class Visitor:
         self,
         method: str,
         path: str,
-        body: str | None = None,
+        body: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> HTTPResponse:
         """Send a request as it is; follow no redirect."""

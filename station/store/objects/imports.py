@@ -21,6 +21,7 @@ from station.store.objects.changes import Changes, change_of
 ROWS_AT_ONCE = 500  # In one write: some 20 ms.
 TRANSACTION_MAX_S = 50.0  # The server ends one after 60 s.
 KEPT = timedelta(days=90)  # To see what an import did; the change log keeps it for ever.
+LOGGED = frozenset({"places", "terminals", "meters"})  # What the archive's change log is about.
 KEYS_SHOWN = 20  # Of the rows that hold up an import.
 
 Outcome = Literal["new", "changed", "unchanged", "error"]
@@ -188,7 +189,7 @@ class Imports(Objects[Import]):
         async def work(session: Any) -> None:
             query = {"_id": import_.id, "state": state, "errors": 0}
             if not await self._collection.update(query, {"$set": change}, session=session):
-                raise Conflict(f"import {import_.id} is not a {state} any more")
+                raise Conflict(f"import {import_.id} is not in the state {state} any more")
             strange: list[str] = []
             done = 0
             async for turns in self._turns(import_, forward):
@@ -235,7 +236,7 @@ class Imports(Objects[Import]):
     ) -> Sequence[str]:
         things = self._targets[import_.kind]
         strange = await things.turn(turns, session=session)
-        if strange:
+        if strange or import_.kind not in LOGGED:
             return strange
         changes = []
         for turn in turns:

@@ -1,0 +1,323 @@
+"""Imports over HTTP: a table is sent in, looked at, applied as a whole, and undone."""
+
+import asyncio
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+import xlsxwriter
+from python_calamine import CalamineWorkbook
+from tornado.httpclient import HTTPResponse
+from web_helpers import Office, Visitor, text_of
+
+from station.store.objects.customers import Customer
+from station.store.objects.meters import Meter
+from station.store.objects.terminals import Terminal
+
+TERMINAL = "02001234"
+
+
+@pytest.fixture
+async def archive(office: Office) -> Office:
+    """An archive with a terminal and two meters."""
+    await office.parts.archive.add_terminal(Terminal(TERMINAL, "North"))
+    for address in ("000000000161", "000000000162"):
+        await office.parts.archive.add_meter(Meter(address, f"Meter {address}", link=TERMINAL))
+    return office
+
+
+def workbook(rows: list[list[Any]]) -> bytes:
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file)
+    sheet = book.add_worksheet()
+    for number, row in enumerate(rows):
+        sheet.write_row(number, 0, row)
+    book.close()
+    return file.getvalue()
+
+
+def cells_of(content: bytes) -> list[list[Any]]:
+    return CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
+
+
+async def send(
+    visitor: Visitor, kind: str, content: bytes, name: str = "table.xlsx", **headers: str
+) -> HTTPResponse:
+    """Send a file as the form of the page does."""
+    edge = "----edge"
+    fields = {"_xsrf": visitor.cookies.get("_xsrf", ""), "kind": kind}
+    parts = [
+        f'--{edge}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in fields.items()
+    ]
+    head = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    body = b"".join([*parts, f"--{edge}\r\n{head}".encode(), content, f"\r\n--{edge}--".encode()])
+    headers = {"Content-Type": f"multipart/form-data; boundary={edge}", **headers}
+    return await visitor.send("POST", "/imports", body, headers)
+
+
+async def ended(visitor: Visitor, place: str) -> Any:
+    """Return an import once nothing is under way with it."""
+    for _ in range(400):
+        status, view = await visitor.json("GET", f"/api{place}")
+        assert status == 200, view
+        if view["work"] is None:
+            return view
+        await asyncio.sleep(0.02)
+    raise AssertionError("it is still under way")
+
+
+async def preview(visitor: Visitor, kind: str, rows: list[list[Any]]) -> tuple[str, Any]:
+    answer = await send(visitor, kind, workbook(rows))
+    assert answer.code == 303, answer.body
+    place = answer.headers["Location"]
+    return place, await ended(visitor, place)
+
+
+async def act(visitor: Visitor, place: str, name: str) -> Any:
+    answer = await visitor.post(f"{place}/{name}")
+    assert answer.code == 303, answer.body
+    return await ended(visitor, place)
+
+
+async def test_preview_shows_every_change_and_touches_nothing(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    place, view = await preview(
+        ann,
+        "meters",
+        [
+            ["Address", "Name", "Terminal or channel", "Note"],
+            ["000000000161", "Shop", TERMINAL, "?"],
+            ["000000000162", "Meter 000000000162", TERMINAL],
+            [163, "Mill", TERMINAL],  # A spreadsheet took the zeros off.
+        ],
+    )
+    assert (view["state"], view["new"], view["changed"], view["unchanged"], view["errors"]) == (
+        "preview", 1, 1, 1, 0,
+    )  # fmt: skip
+    assert view["unread"] == ["Note"]
+    changed, unchanged, new = view["items"]
+    assert changed["fields"] == [
+        {"field": "name", "name": "Name", "before": "Meter 000000000161", "after": "Shop"}
+    ]
+    assert unchanged["fields"] == []
+    assert (new["key"], new["number"]) == ("000000000163", 4)
+    assert await archive.database.meters.find("000000000163") is None
+    page = text_of(await ann.get(place))
+    assert "<del" in page
+    assert "Apply 2 rows" in page
+    assert "Columns that are not read: Note" in page
+    only = await ann.json("GET", f"/api{place}?outcome=new")
+    assert [row["key"] for row in only[1]["items"]] == ["000000000163"]
+    rows = csv.reader(io.StringIO(text_of(await ann.get(f"{place}?format=csv"))))
+    assert [row[2] for row in rows] == ["What", "changed", "unchanged", "new"]
+
+
+async def test_import_is_applied_and_undone_as_a_whole(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    heard: list[dict[str, Any]] = []
+    before = await archive.database.meters.get("000000000161")
+    place, _ = await preview(
+        ann,
+        "meters",
+        [
+            ["address", "name", "link", "groups"],
+            ["000000000161", "Shop", TERMINAL, "a, b"],
+            ["000000000163", "Mill", TERMINAL, ""],
+        ],
+    )
+    with archive.parts.feed.listening(lambda _, message: heard.append(message), ["imports"]):
+        view = await act(ann, place, "apply")
+    assert (view["state"], view["applied_by"]) == ("applied", "technician0")
+    assert heard[-1]["over"]
+    shop = await archive.database.meters.get("000000000161")
+    assert (shop.name, shop.groups, shop.created_at) == ("Shop", ("a", "b"), before.created_at)
+    assert (await archive.database.meters.get("000000000163")).name == "Mill"
+    changes, _ = await archive.database.changes.list(of="meter", key="000000000161")
+    assert (changes[0].by, changes[0].reason) == ("technician0", "import of table.xlsx")
+    assert changes[0].after == {"name": "Shop", "groups": ["a", "b"]}
+    assert (await ann.post(f"{place}/apply")).code == 409
+
+    view = await act(ann, place, "undo")
+    assert view["state"] == "undone"
+    assert await archive.database.meters.get("000000000161") == before
+    assert await archive.database.meters.find("000000000163") is None
+    assert (await ann.post(f"{place}/undo")).code == 409
+
+
+async def test_undo_is_refused_once_a_row_was_changed(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    rows = [["address", "name", "link"]] + [[f"{n:012}", "New", TERMINAL] for n in range(200, 204)]
+    place, _ = await preview(ann, "meters", rows)
+    await act(ann, place, "apply")
+    await ann.json("PUT", "/api/meters/000000000202", {"name": "Other", "link": TERMINAL})
+    view = await act(ann, place, "undo")
+    assert (view["state"], view["keys"]) == ("applied", ["000000000202"])
+    assert "changed by others" in view["error"]
+    assert "000000000202" in text_of(await ann.get(place))
+    assert (await archive.database.meters.list(text="00000000020"))[1] == 4
+
+
+async def test_preview_that_is_overtaken_is_not_applied(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    rows = [["address", "name", "link"], ["000000000161", "Shop", TERMINAL],
+            ["000000000170", "New", TERMINAL]]  # fmt: skip
+    place, _ = await preview(ann, "meters", rows)
+    await archive.parts.archive.add_meter(Meter("000000000170", "Faster", link=TERMINAL))
+    view = await act(ann, place, "apply")
+    assert (view["state"], view["keys"]) == ("preview", ["000000000170"])
+    assert (await archive.database.meters.get("000000000161")).name == "Meter 000000000161"
+
+
+async def test_terminals_are_known_at_once_and_forgotten_with_the_undo(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    rows = [["address", "name", "protocol"], ["02009999", "East", "qgdw1376"],
+            ["dtu-1", "Mill", "dtu"]]  # fmt: skip
+    place, view = await preview(ann, "terminals", rows)
+    assert view["items"][1]["problems"][0]["message"].endswith("bytes in hex")
+    assert (await ann.post(f"{place}/apply")).code == 409
+    place, _ = await preview(ann, "terminals", rows[:2])
+    await act(ann, place, "apply")
+    assert archive.parts.registry.terminals["02009999"].name == "East"
+    meters, _ = await preview(
+        ann, "meters", [["address", "name", "link"], ["000000000300", "", "02009999"]]
+    )
+    await act(ann, meters, "apply")
+    view = await act(ann, place, "undo")
+    assert (view["state"], view["keys"]) == ("applied", ["02009999"])
+    await act(ann, meters, "undo")
+    assert (await act(ann, place, "undo"))["state"] == "undone"
+    assert "02009999" not in archive.parts.registry.terminals
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("kind", ["terminals", "meters", "customers"])
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+async def test_what_goes_out_comes_in_unchanged(
+    archive: Office, kind: str, ending: str, language: str
+) -> None:
+    office = archive
+    await office.parts.archive.add_terminal(
+        Terminal("dtu-1", "=Mill", protocol="dtu", registration="5245", echo=True, groups=("a",))
+    )
+    await office.parts.archive.add_meter(
+        Meter("0102030405", "698", link="dtu-1", protocol="dlt698.45", point=0, ct=20, pt=100)
+    )
+    await office.database.customers.add(Customer("000000000007", "王小明", phone="+86 1", note="-"))
+    ann = await office.somebody("administrator", language=language)
+    table = (await ann.get(f"/exports/{kind}?format={ending}")).body
+    answer = await send(ann, kind, table, f"{kind}.{ending}")
+    assert answer.code == 303, answer.body
+    view = await ended(ann, answer.headers["Location"])
+    counts = {name: view[name] for name in ("new", "changed", "unchanged", "errors", "unread")}
+    expected = {"terminals": 2, "meters": 3, "customers": 1}[kind]
+    assert counts == {"new": 0, "changed": 0, "unchanged": expected, "errors": 0, "unread": []}
+
+
+async def test_exported_table_can_be_narrowed_edited_and_sent_back(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    table = cells_of((await ann.get("/exports/meters?format=xlsx&text=161")).body)
+    head, row = table
+    row[head.index("Name")] = "Edited"
+    place, view = await preview(ann, "meters", table)
+    assert (view["changed"], view["errors"], view["unread"]) == (1, 0, [])
+    await act(ann, place, "apply")
+    assert (await archive.database.meters.get("000000000161")).name == "Edited"
+
+
+async def test_every_error_names_its_cell(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    head = ["Address", "Name", "Terminal or channel", "Measuring point", "Place", "CT ratio"]
+    rows = [
+        ["12x", "", TERMINAL],
+        ["000000000171", "", "02009999"],
+        ["000000000172", "", TERMINAL, "many"],
+        ["000000000173", "", TERMINAL, 5000],
+        ["000000000174", "", TERMINAL, 1, "nowhere"],
+        ["000000000161", "", TERMINAL, 1, "", 5],
+        ["", "no key", TERMINAL],
+        ["000000000175", "", TERMINAL],
+        ["000000000175", "", TERMINAL],
+        ["000000000176"],
+    ]
+    _, view = await preview(ann, "meters", [head, *rows])
+    found = [
+        (row["problems"][0]["cell"], row["problems"][0]["message"])
+        for row in view["items"]
+        if row["problems"]
+    ]
+    assert found == [
+        ("A2", "'12X' is not 12 digits"),
+        ("C3", "there is no terminal or channel 02009999"),
+        ("D4", "expected a whole number"),
+        ("D5", "5000 is not in 1..2040"),
+        ("E6", "there is no place nowhere"),
+        ("F7", "a ratio is changed on the meter's page, with the readings"),
+        ("A8", "is needed"),
+        ("A10", "row 9 has the same one already"),
+        ("C11", "is needed"),
+    ]
+    assert (view["errors"], view["new"]) == (9, 1)
+    assert "Correct the rows" in text_of(await ann.get(f"/imports/{view['id']}"))
+
+
+async def test_files_that_cannot_be_read_are_refused_on_the_form(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    for content, words in (
+        (b"PK\x03\x04 damaged", "no workbook that can be read"),
+        (b"a,b\n1,2\n", "no column of the key: a, b"),
+        (b"address,Address\n1,2\n", "two columns are called Address"),
+        (b"", "the file is empty"),
+    ):
+        answer = await send(ann, "meters", content, "bad.csv")
+        assert answer.code == 400, answer.body
+        assert words in text_of(answer)
+    answer = await send(ann, "meters", b"x" * (16 * 1024 * 1024 + 70_000))
+    assert answer.code in (400, 599)  # The answer may be lost to one who goes on sending.
+    no_file = await ann.post("/imports", kind="meters")
+    assert no_file.code == 400
+    assert "choose a file" in text_of(no_file)
+
+
+async def test_only_those_who_may_configure_send_tables(archive: Office) -> None:
+    clerk = await archive.somebody("clerk")
+    table = workbook([["address", "name", "link"], ["000000000161", "Shop", TERMINAL]])
+    assert (await send(clerk, "meters", table)).code == 403
+    assert (await clerk.get("/imports")).code == 403
+    ann = await archive.somebody("technician")
+    assert (await send(ann, "customers", workbook([["number", "name"], [7, "x"]]))).code == 403
+    place, _ = await preview(ann, "meters", [["address", "name"], ["000000000161", "Shop"]])
+    assert (await clerk.post(f"{place}/apply")).code == 403
+    ann.cookies["_xsrf"], own = "", ann.cookies["_xsrf"]
+    assert (
+        await send(ann, "meters", table, Cookie=f"session={ann.cookies['session']}; _xsrf={own}")
+    ).code == 403
+    assert (await archive.database.imports.list())[1] == 1
+
+
+async def test_preview_is_thrown_away(archive: Office) -> None:
+    ann = await archive.somebody("technician")
+    place, _ = await preview(ann, "meters", [["address", "name"], ["000000000161", "Shop"]])
+    status, _ = await ann.json("DELETE", f"/api{place}")
+    assert status == 200
+    assert (await ann.get(place)).code == 404
+    rows = archive.database.imports._rows
+    assert await rows.count({}) == 0
+
+
+async def test_json_twin_takes_a_file_too(archive: Office) -> None:
+    ann = await archive.somebody("administrator")
+    answer = await send(ann, "customers", workbook([["number", "name"], [7, "王"]]),
+                        Accept="application/json")  # fmt: skip
+    assert answer.code == 202
+    view = json.loads(answer.body)
+    await ended(ann, f"/imports/{view['id']}")
+    status, _ = await ann.json("POST", f"/api/imports/{view['id']}/apply")
+    assert status == 202
+    await ended(ann, f"/imports/{view['id']}")
+    assert (await archive.database.customers.get("000000000007")).created_by == "administrator0"
+    listed = await ann.json("GET", "/api/imports")
+    assert listed[1]["items"][0]["state"] == "applied"
+    assert "applied" in text_of(await ann.get("/imports?kind=customers"))
