@@ -15,7 +15,6 @@ from tornado.netutil import bind_sockets
 from station import tasks
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
-from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
@@ -177,8 +176,6 @@ class Station:
         await self.archive.publish()
         imports = ArchiveImports(database, self.archive, self.feed)
         self._on_stop("imports", imports.stop)
-        imports = ArchiveImports(database, self.archive, self.feed)
-        self._on_stop("imports", imports.stop)
         await scheduler.start()
         self._on_stop("scheduler", scheduler.stop)
         reader = Reader(
@@ -242,7 +239,6 @@ class Station:
             traffic=traffic,
             blocking=blocking,
             archive=self.archive,
-            imports=imports,
             imports=imports,
             reader=reader,
             commands=commands,
