@@ -15,8 +15,10 @@ from tornado.netutil import bind_sockets
 from station import tasks
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
+from station.collector.clocks import Clocks
 from station.collector.budget import Budget
 from station.collector.commands import Commands
+from station.collector.errands import Tools
 from station.collector.completeness import Completeness
 from station.collector.execution import Execution
 from station.collector.keeper import Keeper
@@ -185,6 +187,7 @@ class Station:
         parameters = Parameters(
             database, self.registry, self.feed, zone, master=config.frontend.master
         )
+        clocks = Clocks(database.clocks, self.registry, self.feed, zone)
         execution = Execution(
             registry=self.registry,
             meters=database.meters,
@@ -193,7 +196,7 @@ class Station:
             feed=self.feed,
             zone=zone,
             terminals=database.terminals,
-            parameters=parameters,
+            tools=Tools(parameters, clocks, self.registry, zone),
         )
         commands = Commands(
             registry=self.registry,

@@ -17,7 +17,14 @@ from datetime import timedelta
 from typing import Any
 
 from station import tasks
-from station.collector.errands import ADDRESS, PARAMETERS, check_order, needs_authority
+from station.collector.clocks import check_clock
+from station.collector.errands import (
+    ADDRESS,
+    PARAMETERS,
+    check_order,
+    is_clock,
+    needs_authority,
+)
 from station.collector.execution import DATABASE_PAUSE_S, Execution, Pending, ended
 from station.collector.items import ITEM_BY_CODE, has_item
 from station.collector.parameters import Device, check_codes, check_protocol, kind_of
@@ -289,6 +296,8 @@ def _check(order: Order, device: Device) -> None:
         if PARAMETERS in order.what:
             check_protocol(device)
             check_codes(kind_of(device), order.what[PARAMETERS])
+        elif is_clock(order.what):
+            check_clock(device)
         elif isinstance(device, Meter):
             _check_items(order.what.get("items", ()), device)
         else:

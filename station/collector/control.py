@@ -5,6 +5,7 @@ compared, the relay shows in status word 3 (digest dlt645.md, sections 2.3 and 8
 lie within a tolerance. Every deed asks; none repeats by itself what changes a meter.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -13,7 +14,7 @@ from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from station.collector.drivers.base import conversation
-from station.errors import BadAnswer, InvalidValue, Refused
+from station.errors import BadAnswer, ExchangeError, InvalidValue, Refused
 from station.frontend.inquiries import Inquiry645
 from station.frontend.link import Answer, Bus, Priority
 from station.protocols.dlt645 import Frame, Version, errors, items, requests
@@ -95,6 +96,13 @@ class MeterLine:
             words = ", ".join(word.en for word in found) or "no reason given"
             raise Refused(f"meter {self.meter}: {inquiry.asked} refused: {words}")
         return answer
+
+    async def tell(self, request: Frame, *, wait_s: float) -> None:
+        """Say what nobody answers, such as a broadcast. Raises LinkDown."""
+        with contextlib.suppress(ExchangeError):  # Silence; or a terminal that reports it.
+            await self._bus.exchange(
+                Inquiry645(request), priority=Priority.CONTROL, timeout_s=wait_s
+            )
 
     async def read(self, data_id: int) -> tuple[bytes, Answer[Frame]]:
         """Return what stands under an identifier, and the answer that brought it."""

@@ -6,9 +6,12 @@ a new password, a new address. It sends what changes a device once each time it 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from station.collector.clock import BROADCAST, CLOCK_WORD, SET, ClockErrand
+from station.collector.clocks import Clocks, check_clock
 from station.collector.control import Deed, Finding, Mandate, MeterLine, deed_of
 from station.collector.parameter_lines import ParameterLine, Told
 from station.collector.parameters import Device, Parameters, check_codes, check_protocol, kind_of
@@ -21,7 +24,7 @@ from station.store.objects.meters import Meter
 from station.store.objects.parameters import Values
 from station.store.objects.terminals import Terminal
 
-PARAMETERS, ADDRESS, PASSWORD = "parameters", "address", "password"  # noqa: S105  Words of orders.
+PARAMETERS, ADDRESS, PASSWORD = "parameters", "address", "password"
 ADDRESS_ID = 0x04000401
 PASSWORD_IDS = 0x04000C00  # Level 0 has the first identifier behind it (digest 8.1).
 LEVEL_MAX = 9
@@ -141,18 +144,31 @@ class AddressErrand:
         return Finding("done", {ADDRESS: self.address}, "", answer.exchange)
 
 
-def errand_of(
-    command: Command, device: Device, parameters: Parameters, registry: Registry, zone: ZoneInfo
-) -> Errand:
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What errands are made with."""
+
+    parameters: Parameters
+    clocks: Clocks
+    registry: Registry
+    zone: ZoneInfo
+
+
+def errand_of(command: Command, device: Device, tools: Tools) -> Errand:
     """Return what a command does. Raises LinkDown, and InvalidValue for what cannot be."""
     what = command.what
+    parameters = tools.parameters
+    if is_clock(what):
+        way = str(what["way"])
+        line_of_clock = tools.clocks.line(device, way=way)
+        return ClockErrand(line_of_clock, way, partial(tools.clocks.note, device))
     if PARAMETERS in what:
         line = parameters.line(device)
         return ParameterErrand(parameters, device, line, wanted_of(what))
     if not isinstance(device, Meter):
         raise InvalidValue("parameter", "this is not ordered of a terminal")
     check_order(command.kind, what, device)
-    meter_line = MeterLine(registry.bus(device), device, zone)
+    meter_line = MeterLine(tools.registry.bus(device), device, tools.zone)
     if what.get("parameter") == PASSWORD:
         return PasswordErrand(meter_line, int(what["level"]))
     if what.get("parameter") == ADDRESS:
@@ -165,6 +181,10 @@ def check_order(kind: CommandKind, what: Mapping[str, Any], device: Device) -> N
     if PARAMETERS in what:
         check_protocol(device)
         check_codes(kind_of(device), wanted_of(what))
+    elif is_clock(what):
+        check_clock(device)
+        if what["way"] not in (SET, BROADCAST):
+            raise InvalidValue("way", f"{what['way']!r} is none of {SET}, {BROADCAST}")
     elif isinstance(device, Terminal):
         raise InvalidValue("parameter", "this is not ordered of a terminal")
     elif kind == "set" and what.get("parameter") in (ADDRESS, PASSWORD):
@@ -179,7 +199,12 @@ def needs_authority(kind: CommandKind, what: Mapping[str, Any], device_kind: str
     """Tell whether an order needs a password; what needs none goes on after a restart."""
     if kind == "read" or device_kind == "terminal":
         return False
-    return what.get("parameter") != ADDRESS
+    return what.get("parameter") != ADDRESS and what.get("way") != BROADCAST
+
+
+def is_clock(what: Mapping[str, Any]) -> bool:
+    """Tell whether a clock is looked at or set with the way reckoned in."""
+    return what.get("parameter") == CLOCK_WORD and "way" in what
 
 
 def wanted_of(what: Mapping[str, Any]) -> dict[str, Values]:

@@ -13,15 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from station.collector.clock import pause_before, told
 from station.collector.control import Finding, Mandate, MeterLine, deed_of
 from station.collector.errands import (
     PARAMETERS,
     DeedErrand,
     Errand,
+    Tools,
     errand_of,
+    is_clock,
     needs_authority,
 )
-from station.collector.parameters import Device, Parameters
+from station.collector.parameters import Device
 from station.collector.reader import Reader, ReadResult
 from station.errors import DatabaseDown, ExchangeError, InvalidValue, LinkDown, Refused
 from station.frontend.registry import Registry
@@ -75,13 +78,12 @@ class Execution:
         feed: Feed,
         zone: ZoneInfo,
         terminals: Terminals | None = None,
-        parameters: Parameters | None = None,
+        tools: Tools | None = None,
         pause_s: float = PAUSE_S,
     ) -> None:
-        """Without `terminals` and `parameters` only what is ordered of meters' relays and the like
-        is carried out."""
+        """Without `terminals` and `tools` nothing is ordered but what changes one meter."""
         self._terminals = terminals
-        self._parameters = parameters
+        self._tools = tools
         self._registry = registry
         self._meters = meters
         self._store = commands
@@ -123,8 +125,8 @@ class Execution:
         return None if self._terminals is None else await self._terminals.find(command.meter)
 
     def _errand(self, command: Command, device: Device) -> Errand:
-        if self._parameters is not None:
-            return errand_of(command, device, self._parameters, self._registry, self._zone)
+        if self._tools is not None:
+            return errand_of(command, device, self._tools)
         if not isinstance(device, Meter):
             raise InvalidValue("parameter", "this is not ordered of a terminal")
         deed = deed_of(command.kind, command.what, device)
@@ -136,6 +138,10 @@ class Execution:
         if mandate is None:
             await self._fail(pending, "its password is no longer known")
             return 0.0
+        if pending.command.what.get("guarded"):
+            wait = pause_before(utc_now(), self._zone)
+            if wait:
+                return wait.total_seconds()
         began_at = await self._mark_sent(pending)
         try:
             exchange = await errand.perform(mandate)
@@ -228,11 +234,13 @@ class Execution:
 
     async def _ask(self, command: Command, device: Device) -> tuple[Result, str]:
         """Return what was read, and what to say if that is nothing at all."""
-        if PARAMETERS in command.what and self._parameters is not None:
-            rows = await self._parameters.read(device, command.what[PARAMETERS])
+        if is_clock(command.what) and self._tools is not None:
+            return told(await self._tools.clocks.check(device)), ""
+        if PARAMETERS in command.what and self._tools is not None:
+            rows = await self._tools.parameters.read(device, command.what[PARAMETERS])
             refused = [row for row in rows if row.problem]
-            told = {"read": len(rows) - len(refused), "refused": len(refused)}
-            return told, refused[0].problem if len(refused) == len(rows) else ""
+            found = {"read": len(rows) - len(refused), "refused": len(refused)}
+            return found, refused[0].problem if len(refused) == len(rows) else ""
         results = await self._reader.read_now(device.address, command.what["items"])
         if any(result.reading is not None for result in results):
             return _read_result(results), ""

@@ -97,11 +97,15 @@ class Bus(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TerminalAnswer:
-    """All frames of a terminal's answer; `at` is the moment of the first one's frame record."""
+    """All frames of a terminal's answer; `at` is the moment of the first one's frame record.
+
+    `waited_s` is the time from the sending of the question to that first frame.
+    """
 
     frames: tuple[qgdw1376.Frame, ...]
     at: datetime
     exchange: int
+    waited_s: float = 0.0
 
 
 class TerminalPort(Protocol):

@@ -1,5 +1,6 @@
 """A terminal of Q/GDW 1376.1, asked itself: requests of any AFN and all frames of their answers."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -84,6 +85,7 @@ class _TerminalQuestion(Sequenced):
         self._password = requests.NO_PASSWORD if password is None else password
         self._answer: requests.Answer | None = None
         self._at: datetime | None = None
+        self._sent_at = self._waited_s = 0.0
         self.timeout_s = timeout_s
         self.exchange = terminal.link.new_exchange()
 
@@ -99,6 +101,7 @@ class _TerminalQuestion(Sequenced):
         )
         self._answer = requests.Answer(request)
         self.sequence = request.sequence
+        self._sent_at = time.monotonic()
         terminal.link.send(request.to_bytes(), exchange=self.exchange)
 
     def belongs(self, frame: Frame) -> bool:
@@ -118,9 +121,10 @@ class _TerminalQuestion(Sequenced):
         if frame.afn == CONFIRMATION and self._afn not in CONFIRMED:
             return None  # "I will"; the data comes in frames of its own.
         answer.add(frame)
-        self._at = self._at or at
+        if self._at is None:
+            self._at, self._waited_s = at, time.monotonic() - self._sent_at
         if answer.complete:
-            return TerminalAnswer(tuple(answer.frames), self._at, self.exchange)
+            return TerminalAnswer(tuple(answer.frames), self._at, self.exchange, self._waited_s)
         if len(answer.frames) >= FRAMES_MAX:
             raise BadAnswer(f"{self._failure()}: {FRAMES_MAX} frames, and no end")
         return None

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from station.collector.control import RELAY_ORDERS, parameter_name
 from station.collector import errands
+from station.collector.control import RELAY_ORDERS, parameter_name
 from station.collector.items import ITEM_BY_CODE
 from station.collector.parameter_catalogue import spec_of
 from station.errors import InvalidValue

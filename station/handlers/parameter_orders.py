@@ -24,7 +24,7 @@ from station.collector.errands import PARAMETERS, ordered
 from station.collector.parameter_catalogue import spec_of
 from station.collector.parameters import Device, check_codes, kind_of
 from station.errors import Conflict, InvalidValue, NotFound, StationError
-from station.handlers.base import Handler, ListQuery
+from station.handlers.base import ListQuery
 from station.handlers.command_views import (
     COLUMNS,
     COMMAND_KIND_NAMES,
@@ -44,8 +44,7 @@ from station.handlers.parameter_views import KIND_NAMES, FieldView, field_views
 from station.handlers.people import Permission
 from station.protocols.dlt645.requests import Authority
 from station.store.objects.base import new_id
-from station.store.objects.commands import CommandState
-from station.store.objects.meters import Meter
+from station.store.objects.commands import Command, CommandState
 from station.store.objects.parameters import DeviceKind, Values
 from station.store.objects.terminals import Terminal
 
@@ -233,6 +232,13 @@ class ParameterOrderHandler(CommandHandler):
             problem=self.language.sentence(problem),
         )
 
+    async def standing(self, request_id: str) -> dict[str, Command]:
+        """Return what the same request has ordered before, by device."""
+        commands, _ = await self.parts.database.commands.list(
+            batch=_digest(request_id), limit=TARGETS_MAX
+        )
+        return {command.meter: command for command in commands}
+
     async def order_each(
         self,
         kind: Literal["read", "set"],
@@ -242,7 +248,8 @@ class ParameterOrderHandler(CommandHandler):
     ) -> BatchView:
         """Order one command of each device. Raises DatabaseDown, after which it may be repeated."""
         assert self.user is not None, "a permission needs a person"
-        batch, made, refused = _digest(request_id), [], {}
+        batch, refused = _digest(request_id), {}
+        made = [*(await self.standing(request_id)).values()]
         for device, what in orders:
             address = device.address
             order = Order(
@@ -310,9 +317,11 @@ class SetParametersHandler(DryRunHandler):
         except InvalidValue as error:
             await self._refuse(error)
             return
-        planned = await self.plan(body, await self.targets(body))
+        standing = await self.standing(body.request_id)
+        devices = [each for each in await self.targets(body) if each.address not in standing]
+        planned = await self.plan(body, devices)
         ready = [each for each in planned if each.whole]
-        if not ready:
+        if not ready and not standing:
             raise InvalidValue("devices", planned[0].problem)
         if body.template:
             await self._want(body.template, ready)

@@ -32,6 +32,7 @@ from station.store.objects.changes import Changes
 from station.store.objects.channels import Channels
 from station.store.objects.commands import Commands
 from station.store.objects.coverage import Coverage
+from station.store.objects.clocks import Clocks
 from station.store.objects.customers import Customers
 from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
 from station.store.objects.events import Events
@@ -120,6 +121,7 @@ INDEXES = (
     Index("parameters", [("device", 1)], {}),
     Index("parameter_templates", [("name", 1)], {"unique": True}),
     Index("parameters", [("state", 1), ("_id", 1)], {}),
+    Index("clocks", [("off_ms", -1), ("_id", 1)], {}),
     Index("events", [("received_at", -1), ("_id", -1)], {}),
     Index("events", [("received_at", 1)], {"expireAfterSeconds": EVENT_DAYS * DAY_S}),
     Index("events", [("link", 1), ("received_at", -1)], {}),
@@ -244,6 +246,7 @@ class Database:
         orders = collection("orders")
         self.customers = Customers(collection("customers"))
         self.accounts = Accounts(collection("accounts"))
+        self.clocks = Clocks(collection("clocks"))
         self.orders = Orders(orders, self.accounts, collection("shifts"))
         self.shifts = Shifts(collection("shifts"), orders)
         self.limits = Limits(collection("limits"))

@@ -64,8 +64,9 @@ class Command:
     """An order to a meter, or a terminal; `what` says which one, `purpose` why a person wants it.
 
     `meter` is the address of the device, whatever its kind. Orders of one `batch` were given
-    together, one for each device. `request_id` is made by whoever orders, so that an order sent twice is one. `accepted` says that
-    the meter promised to do it. `result` is what it said in the end, `reason` why it did not.
+    together, one for each device. `request_id` is made by whoever orders, so that an order sent
+    twice is one. `accepted` says that the device promised to do it. `result` is what it said in the
+    end, `reason` why it did not.
     """
 
     id: str

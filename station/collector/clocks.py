@@ -1,0 +1,85 @@
+"""Looks at the clocks of devices and keeps how wrong they are; see `clock` for the reckoning."""
+
+from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from station.collector.clock import (
+    SET,
+    ClockLine,
+    Look,
+    MeterClock,
+    TerminalClock,
+)
+from station.collector.control import MeterLine
+from station.collector.parameter_catalogue import QGDW1376
+from station.collector.parameters import Device, kind_of
+from station.errors import ExchangeError, InvalidValue
+from station.frontend.link import Priority
+from station.frontend.registry import Registry
+from station.live import Feed
+from station.protocols.dlt645 import Version
+from station.store.objects import clocks as store
+from station.store.objects.clocks import ClockLook, ClockState
+from station.store.objects.meters import Meter
+from station.store.objects.terminals import Terminal
+from station.units import utc_now
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Clocks:
+    """The clocks of all devices."""
+
+    def __init__(
+        self, clocks: store.Clocks, registry: Registry, feed: Feed, zone: ZoneInfo
+    ) -> None:
+        self._store = clocks
+        self._registry = registry
+        self._feed = feed
+        self._zone = zone
+
+    def line(
+        self, device: Device, *, way: str = SET, priority: Priority = Priority.CONTROL
+    ) -> ClockLine:
+        """Return a clock to look at and to set. Raises LinkDown, and InvalidValue (protocol)."""
+        check_clock(device)
+        if isinstance(device, Terminal):
+            return TerminalClock(self._registry.terminal(device.address), self._zone, priority)
+        return MeterClock(MeterLine(self._registry.bus(device), device, self._zone), way)
+
+    async def check(self, device: Device) -> Look:
+        """Look at a clock and keep what it shows. Raises what `line` and an exchange raise."""
+        line = self.line(device, priority=Priority.RECALL)
+        try:
+            look = await line.look()
+        except ExchangeError as error:
+            await self._keep(device, None, str(error))
+            raise
+        await self.note(device, look)
+        return look
+
+    async def note(self, device: Device, look: Look) -> None:
+        """Keep what a clock shows."""
+        await self._keep(device, look, "")
+
+    async def _keep(self, device: Device, look: Look | None, problem: str) -> None:
+        link = device.link if isinstance(device, Meter) else device.address
+        found = await self._store.find(device.address)
+        state = found or ClockState(device.address, kind_of(device), link)
+        if look is None:
+            state = replace(state, link=link, problem=problem, problem_at=utc_now())
+        else:
+            deviation_ms = round(look.deviation / _MILLISECOND)
+            uncertainty_ms = round(look.uncertainty / _MILLISECOND)
+            known = ClockLook(look.at, deviation_ms, uncertainty_ms)
+            state = replace(state, link=link).with_look(known)
+        await self._store.keep(state)
+        self._feed.announce("clocks", {"device": device.address})
+
+
+def check_clock(device: Device) -> None:
+    """Refuse a device whose clock is not set from here. Raises InvalidValue."""
+    known = [QGDW1376] if isinstance(device, Terminal) else [each.value for each in Version]
+    if device.protocol not in known:
+        raise InvalidValue("protocol", f"clocks of {device.protocol} are not set from here")
