@@ -7,13 +7,13 @@ from pydantic import Field
 
 from station.errors import InvalidValue, StationError
 from station.handlers.base import ListQuery, local_path
+from station.handlers.gate import TooManyAttempts
 from station.handlers.identity import requires, status_of
 from station.handlers.limits import LimitsBase
 from station.handlers.money import Money, yuan_typed
 from station.handlers.people import (
     PASSWORD_SIZE_MAX,
     Permission,
-    TooManyAttempts,
     permissions_of,
 )
 from station.handlers.shift_views import APPROVAL_COLUMNS, LINE_NAMES, ApprovalList, approval_view

@@ -33,15 +33,14 @@ from station.errors import (
     StationError,
 )
 from station.handlers.bus_views import Buses
+from station.handlers.gate import PasswordGate, TooManyAttempts
 from station.handlers.language import Language, preferred_language
 from station.handlers.parts import Parts
 from station.handlers.people import (
     SESSION_IDLE,
     SESSION_TOUCH,
     PasswordChangeNeeded,
-    PasswordGate,
     Permission,
-    TooManyAttempts,
     browser_session,
     hash_token,
     known_permissions,
@@ -63,6 +62,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+DAY_S = 86_400
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -172,8 +172,16 @@ class Identity(RequestHandler):
         self.clear_header("Server")
         for name, value in SECURITY_HEADERS.items():
             self.set_header(name, value)
+        hsts_days = self.settings["hsts_days"]
+        if hsts_days:
+            self.set_header("Strict-Transport-Security", f"max-age={hsts_days * DAY_S}")
         self.set_header("Cache-Control", "private, no-cache")
         self.set_header("Vary", "Accept, Accept-Language, Cookie")
+
+    def set_cookie(self, name: str, value: str | bytes, *given: Any, **more: Any) -> None:
+        """Set a cookie; one that came by https is never sent by http."""
+        more.setdefault("secure", self.request.protocol == "https")
+        super().set_cookie(name, value, *given, **more)
 
     async def prepare(self) -> None:
         method = getattr(self, (self.request.method or "GET").lower())

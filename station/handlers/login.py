@@ -3,11 +3,11 @@
 from pydantic import BaseModel, Field
 
 from station.handlers.base import Handler, Nothing, local_path
+from station.handlers.gate import TooManyAttempts
 from station.handlers.identity import SESSION_COOKIE, LoginNeeded, requires
 from station.handlers.people import (
     PASSWORD_SIZE_MAX,
     Permission,
-    TooManyAttempts,
 )
 from station.units import utc_now
 

@@ -6,11 +6,11 @@ from pydantic import BaseModel, Field
 
 from station.errors import InvalidValue
 from station.handlers.base import Handler, Nothing
+from station.handlers.gate import TooManyAttempts
 from station.handlers.identity import requires
 from station.handlers.people import (
     PASSWORD_SIZE_MAX,
     Permission,
-    TooManyAttempts,
     hash_password,
 )
 

@@ -1,16 +1,12 @@
-"""Who may do what: roles, passwords, sessions and the brake on guessed passwords.
+"""Who may do what: permissions, roles, passwords and sessions.
 
 A session is a random token; the store holds only its SHA-256, so a stolen database opens no door.
 Checking a password takes the same time whether the user exists or not.
 """
 
-import asyncio
 import hashlib
 import secrets
-import time
-from collections import OrderedDict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -27,11 +23,6 @@ TOKEN_SIZE = 32  # Bytes of randomness; nobody guesses 256 bits.
 AGENT_SIZE_MAX = 200  # Characters of what a browser says of itself.
 PASSWORD_SIZE_MIN = 8  # Characters; the shortest that NIST SP 800-63B allows.
 PASSWORD_SIZE_MAX = 200  # Characters; a longer one only costs time to hash.
-
-ATTEMPTS_FREE = 3  # Wrong passwords before the first wait: people mistype.
-ATTEMPT_WAIT_MAX_S = 60.0  # Slow enough against guessing, short enough for the owner.
-ATTEMPTS_KEPT = 10_000  # Pairs of name and address; some megabytes at most.
-CHECKS_WAITING_MAX = 32  # Each check takes a core for a moment; more at once is an attack.
 
 
 class Permission(Enum):
@@ -90,19 +81,9 @@ class PasswordChangeNeeded(Forbidden):
     """The password was made by somebody else: it has to be changed before anything else."""
 
 
-class TooManyAttempts(StationError):
-    """Too many wrong passwords in a row, or too many people logging in at once."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(f"too many attempts; try again in {wait_s:.0f} s")
-        self.wait_s = wait_s
-
-
 _hasher = PasswordHasher()
 # Nobody's password: checked when the user does not exist, so that this takes as long.
 _NOBODY = _hasher.hash(secrets.token_urlsafe(TOKEN_SIZE))
-# One thread: a check holds 64 MiB and a core, and logins are rare.
-_checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="passwords")
 
 
 def hash_password(password: str) -> str:
@@ -148,45 +129,3 @@ def browser_session(
         address=address,
         agent=agent[:AGENT_SIZE_MAX],
     )
-
-
-class PasswordGate:
-    """Checks passwords one after another, off the loop, and makes guessing slow."""
-
-    def __init__(self) -> None:
-        self._attempts: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
-        self._waiting = 0
-
-    async def check(
-        self, name: str, address: str, password_hash: str | None, password: str
-    ) -> bool:
-        """Check one person's password. Raises TooManyAttempts while that person must wait.
-
-        An attempt counts from its start, so that many at once gain nothing.
-        """
-        key = (name[:PASSWORD_SIZE_MAX], address)
-        self._count(key)
-        if self._waiting >= CHECKS_WAITING_MAX:
-            raise TooManyAttempts(1.0)
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            right = await loop.run_in_executor(
-                _checking, password_is_right, password_hash, password[:PASSWORD_SIZE_MAX]
-            )
-        finally:
-            self._waiting -= 1
-        if right:
-            self._attempts.pop(key, None)
-        return right
-
-    def _count(self, key: tuple[str, str]) -> None:
-        now = time.monotonic()
-        count, free_at = self._attempts.pop(key, (0, 0.0))
-        if now < free_at:
-            self._attempts[key] = count, free_at
-            raise TooManyAttempts(max(1.0, free_at - now))
-        wait_s = 0.0 if count < ATTEMPTS_FREE else 2.0 ** min(count - ATTEMPTS_FREE, 6)
-        self._attempts[key] = count + 1, now + min(wait_s, ATTEMPT_WAIT_MAX_S)
-        while len(self._attempts) > ATTEMPTS_KEPT:
-            self._attempts.popitem(last=False)

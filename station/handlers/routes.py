@@ -24,6 +24,7 @@ from station.handlers import (
     completeness,
     counter,
     customers,
+    day_end,
     events,
     failures,
     frames,
@@ -64,10 +65,10 @@ from station.handlers import (
 from station.handlers.archive_sentences import PLACE_KINDS, STAGE_HELP, STAGE_NAMES
 from station.handlers.base import Handler, UnknownPage
 from station.handlers.bus_views import Buses
+from station.handlers.gate import PasswordGate
 from station.handlers.identity import Tools
 from station.handlers.language import load_languages
 from station.handlers.parts import Parts
-from station.handlers.people import PasswordGate
 from station.handlers.runs import KIND_NAMES, cause_name, item_name
 from station.handlers.sentences import ROLE_NAMES
 from station.handlers.staff import Staff
@@ -174,6 +175,8 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/shifts", shifts.ShiftsHandler),
     ("/shifts/([^/]+)", shifts.OneShiftHandler),
     ("/shifts/([^/]+)/close", shifts.CloseShiftHandler),
+    ("/shifts/([^/]+)/report", shifts.ShiftReportHandler),
+    ("/day_end", day_end.DayEndHandler),
     ("/limits", limits.LimitsHandler),
     ("/limits/([^/]+)", limits.OneLimitsHandler),
     ("/approvals", approvals.ApprovalsHandler),
@@ -277,7 +280,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
         "tools": Tools(
             languages,
             environments,
-            PasswordGate(),
+            PasswordGate(parts.database.attempts),
             Staff(parts.database),
             Today(parts),
             Buses(parts.budget),
@@ -288,6 +291,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
         cookie_secret=cookie_secret,
         xsrf_cookie_version=2,
         xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax"},
+        hsts_days=parts.config.web.hsts_days,
         compress_response=True,
         static_path=str(STATIC),
         static_handler_class=static.StaticHandler,

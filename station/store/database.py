@@ -26,13 +26,15 @@ from station.store.objects.accounts import Accounts
 from station.store.objects.alarm_rules import MESSAGE_DAYS, AlarmMessages, AlarmRules
 from station.store.objects.alarms import KEPT_DAYS as ALARM_DAYS
 from station.store.objects.alarms import Alarms
+from station.store.objects.attempts import KEPT_S as ATTEMPTS_S
+from station.store.objects.attempts import Attempts
 from station.store.objects.audit import AuditLog
 from station.store.objects.blocks import Blocks
 from station.store.objects.changes import Changes
 from station.store.objects.channels import Channels
+from station.store.objects.clocks import Clocks
 from station.store.objects.commands import Commands
 from station.store.objects.coverage import Coverage
-from station.store.objects.clocks import Clocks
 from station.store.objects.customers import Customers
 from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
 from station.store.objects.events import Events
@@ -119,9 +121,9 @@ INDEXES = (
     Index("commands", [("meter", 1), ("_id", -1)], {}),
     Index("commands", [("batch", 1), ("_id", -1)], {}),
     Index("parameters", [("device", 1)], {}),
+    Index("clocks", [("off_ms", -1), ("_id", 1)], {}),
     Index("parameter_templates", [("name", 1)], {"unique": True}),
     Index("parameters", [("state", 1), ("_id", 1)], {}),
-    Index("clocks", [("off_ms", -1), ("_id", 1)], {}),
     Index("events", [("received_at", -1), ("_id", -1)], {}),
     Index("events", [("received_at", 1)], {"expireAfterSeconds": EVENT_DAYS * DAY_S}),
     Index("events", [("link", 1), ("received_at", -1)], {}),
@@ -150,6 +152,7 @@ INDEXES = (
         {"unique": True, "partialFilterExpression": {"number": {"$type": "number"}}},
     ),
     Index("shifts", [("clerk", 1), ("_id", -1)], {}),
+    Index("shifts", [("opened_at", 1)], {}),
     # The rules of selling: one living account for each meter; one order for each request; one
     # unfinished order, and one standing order for each purchase count, of an account.
     Index(
@@ -201,6 +204,7 @@ INDEXES = (
     Index("import_rows", [("import", 1), ("number", 1)], {}),
     Index("import_rows", [("import", 1), ("outcome", 1), ("number", 1)], {}),
     Index("import_rows", [("expires_at", 1)], {"expireAfterSeconds": 0}),
+    Index("attempts", [("last_at", 1)], {"expireAfterSeconds": ATTEMPTS_S}),
     Index("sessions", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
@@ -242,11 +246,11 @@ class Database:
         self.alarm_rules = AlarmRules(collection("alarm_rules"))
         self.alarm_messages = AlarmMessages(collection("alarm_messages"))
         self.parameters = Parameters(collection("parameters"))
+        self.clocks = Clocks(collection("clocks"))
         self.parameter_templates = ParameterTemplates(collection("parameter_templates"))
         orders = collection("orders")
         self.customers = Customers(collection("customers"))
         self.accounts = Accounts(collection("accounts"))
-        self.clocks = Clocks(collection("clocks"))
         self.orders = Orders(orders, self.accounts, collection("shifts"))
         self.shifts = Shifts(collection("shifts"), orders)
         self.limits = Limits(collection("limits"))
@@ -270,6 +274,7 @@ class Database:
         )
         self.users = Users(collection("users"))
         self.roles = Roles(collection("roles"))
+        self.attempts = Attempts(collection("attempts"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))
         self.audit = AuditLog(collection("audit"), collection("audit_begun"))
