@@ -56,6 +56,7 @@ class DeskSale:
         self._orders = orders
         self._loop = asyncio.get_running_loop()
         self._preparing = asyncio.ensure_future(prepare())
+        self._preparing.add_done_callback(_retrieve)
         self._entered: tuple[Order, Account] | None = None
 
     @property
@@ -88,3 +89,9 @@ class DeskSale:
         if standing != order:
             raise Conflict(f"request {order.request_id} is an order already")
         self._entered = order, account
+
+
+def _retrieve(task: "asyncio.Task[Prepared]") -> None:
+    """Take note of an error that nobody asks for, because the order stands already."""
+    if not task.cancelled():
+        task.exception()

@@ -102,13 +102,13 @@ class Finishing:
                 done = await place.write(
                     sale.decide, tell, remembered=sale.reader, before_writing=sale.enter
                 )
+                return await self._mark(*sale.entered, done, place.name, head.by)
             except StationError:
                 if (standing := await self._standing(head)) is not None:
                     self.announce(standing)
                     return standing
                 await sale.prepared()  # What is wrong with the sale goes before the card.
                 raise
-            return await self._mark(*sale.entered, done, place.name, head.by)
 
     async def write(
         self, order_id: str, workplace: str, *, by: str, on_step: OnStep | None = None

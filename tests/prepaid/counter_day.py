@@ -15,6 +15,7 @@ from sale_site import CLERKS, DESKS, Counter, Home, Town, opening_of
 
 from bench import TEST_ROOT, new_card
 from station.errors import CardError, Conflict, DatabaseDown, InvalidValue, NotFound
+from station.prepaid.desk_sale import Desk
 from station.prepaid.terms import MeterChangeRequest, ReplacementRequest
 from station.prepaid.writing import ON_A_BLANK_CARD
 from station.simulator.card import VirtualCard
@@ -81,6 +82,17 @@ class Day:
         account, request_id, by = await self._account(home), new_id(), CLERKS[clerk]
         return await self._confirm(
             lambda at: at.sales.sell(account, amount_fen, request_id=request_id, by=by)
+        )
+
+    async def sell_at_once(self, home: Resident, amount_fen: int, desk: int) -> None:
+        """Sell with the card on the reader; when the card fails and no order comes back, no money
+        is taken."""
+        account, request_id, by = await self._account(home), new_id(), CLERKS[desk]
+        self._lay(await self._card_in_use(home), desk)
+        await self._confirm(
+            lambda at: at.sales.sell(
+                account, amount_fen, request_id=request_id, by=by, desk=Desk(DESKS[desk])
+            )
         )
 
     async def replace(self, home: Resident, amount_fen: int) -> None:

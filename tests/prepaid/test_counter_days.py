@@ -81,6 +81,15 @@ class CounterDay(RuleBasedStateMachine):
         self.breaks(cut)
         self.run(self.day.sell(self.home(place), amount))
 
+    @rule(place=homes, amount=amounts, desk=desks, cut=cuts, is_carried=st.booleans())
+    def sell_at_once(
+        self, place: int, amount: int, desk: int, cut: Cut | None, is_carried: bool
+    ) -> None:
+        if is_carried:
+            self.run(self.day.carry(self.home(place)))
+        self.breaks(cut)
+        self.run(self.day.sell_at_once(self.home(place), amount, desk))
+
     @rule(place=homes, desk=desks)
     def finish(self, place: int, desk: int) -> None:
         self.run(self.day.finish(self.home(place), desk))

@@ -9,14 +9,22 @@ from decimal import Decimal
 import pytest
 
 from bench import TEST_ROOT, MemoryReader, new_card
-from station.errors import CardFailed, NoCard, NoReader, NotFound, ReaderFailed, WrongCard
+from station.errors import (
+    CardFailed,
+    Conflict,
+    NoCard,
+    NoReader,
+    NotFound,
+    ReaderFailed,
+    WrongCard,
+)
 from station.prepaid.cards.dialog import CardContents, CardFiles
 from station.prepaid.cards.layout import Parameters, PriceFile, Profile, Wallet
 from station.prepaid.cards.security import Roots, Soft3Des
 from station.prepaid.readers import workplace
 from station.prepaid.readers.base import FixedReaders, ReaderIdentity
 from station.prepaid.readers.worker import Worker
-from station.prepaid.readers.workplace import BOX, Workplace, Workplaces
+from station.prepaid.readers.workplace import BOX, UPDATE_BINARY, Workplace, Workplaces
 
 SECURITY = Soft3Des(Roots.same(TEST_ROOT))
 METER, CUSTOMER = "000000123456", "000000654321"
@@ -76,6 +84,31 @@ async def test_write_goes_to_the_reader_with_the_right_card_and_it_is_remembered
     third.insert(new_card())
     told = await place.write(only_blank, remembered=first.identity)
     assert told.reader.name == "first"
+    await place.stop()
+
+
+async def test_what_comes_before_writing_is_over_before_the_first_byte() -> None:
+    reader = MemoryReader(new_card())
+    place = place_with(reader)
+    seen: list[int] = []
+
+    async def note(contents: CardContents) -> None:
+        assert contents.state == "blank"
+        seen.append(len(reader.apdus))
+        await asyncio.sleep(0.05)
+        seen.append(sum(apdu[1] == UPDATE_BINARY for apdu in reader.apdus))
+
+    async def refuse(contents: CardContents) -> None:
+        raise Conflict("somebody was faster")
+
+    assert (await place.write(only_blank, before_writing=note)).written.contents.state == "in_use"
+    assert seen[1] == 0, "nothing was written while it went on"
+    assert len(reader.apdus) > seen[0]
+    reader.insert(new_card())
+    reader.apdus.clear()
+    with pytest.raises(Conflict, match="faster"):
+        await place.write(only_blank, before_writing=refuse)
+    assert UPDATE_BINARY not in {apdu[1] for apdu in reader.apdus}
     await place.stop()
 
 

@@ -74,14 +74,13 @@ async def fresh_purchase(counter: Counter, home: Home) -> str:
 async def open_account(
     sales: Sales, home: Home, order: str, request_id: str, desk: Desk | None
 ) -> Order:
-    made = await sales.open_account(opening_of(home, FIRST_FEN), request_id=request_id, by=BY, desk=desk)
+    request = opening_of(home, FIRST_FEN)
+    made = await sales.open_account(request, request_id=request_id, by=BY, desk=desk)
     home.account = made.account
     return made
 
 
-async def sell(
-    sales: Sales, home: Home, order: str, request_id: str, desk: Desk | None
-) -> Order:
+async def sell(sales: Sales, home: Home, order: str, request_id: str, desk: Desk | None) -> Order:
     return await sales.sell(home.account, THIRD_FEN, request_id=request_id, by=BY, desk=desk)
 
 

@@ -218,3 +218,27 @@ async def test_user_taken_away(mongo: EmbeddedMongo, zone: ZoneInfo) -> None:
         await database.settings.get("schema")
     client.close()
     await database.close()
+
+
+async def test_transactions_share_sessions_until_one_goes_wrong(database: Database) -> None:
+    settings = database.settings._collection
+    kept = settings._resting
+
+    async def used(name: str, fails: bool = False) -> object:
+        async def work(session: object) -> object:
+            await settings.insert({"_id": name}, session=session)
+            if fails:
+                raise ValueError
+            return session
+
+        return await settings.transaction(work)
+
+    first = await used("one")
+    assert await used("two") is first
+    both = await asyncio.gather(used("three"), used("four"))
+    assert (first in both, both[0] is both[1], len(kept)) == (True, False, 2)
+    with pytest.raises(ValueError):  # noqa: PT011  Any error of the work.
+        await used("five", fails=True)
+    assert len(kept) == 1
+    names = {each["_id"] for each in await settings.find({"_id": {"$in": ["one", "five"]}})}
+    assert names == {"one"}, "what went wrong left nothing"
