@@ -237,7 +237,7 @@ async def test_transactions_share_sessions_until_one_goes_wrong(database: Databa
     assert await used("two") is first
     both = await asyncio.gather(used("three"), used("four"))
     assert (first in both, both[0] is both[1], len(kept)) == (True, False, 2)
-    with pytest.raises(ValueError):  # noqa: PT011  Any error of the work.
+    with pytest.raises(ValueError):
         await used("five", fails=True)
     assert len(kept) == 1
     names = {each["_id"] for each in await settings.find({"_id": {"$in": ["one", "five"]}})}
