@@ -103,6 +103,12 @@ def test_meters_behind_a_silent_link_say_nothing_of_their_own() -> None:
     assert found(down=["T1"], unread=[*METERS], dark_meters=["M1"]) == {(SILENT, "link", "T1", 1)}
 
 
+def test_a_link_that_went_with_its_only_meter_went_with_the_power() -> None:
+    meters = {"M9": Seat("T9")}
+    picture = Picture({"T9": Seat("T9")}, ("T9",), meters=meters, dark_meters=("M9",))
+    assert [cause.key for cause in causes(picture)] == ["power_off:link:T9"]
+
+
 def test_a_cause_counts_who_told_it() -> None:
     (cause,) = causes(Picture(LINKS, ONE, ("T1", "T2"), tree=TREE))
     assert cause == Cause(POWER_OFF, "place", "one", ONE, 5, 2)

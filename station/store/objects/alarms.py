@@ -130,12 +130,22 @@ class Alarms(Objects[Alarm]):
                 raise Conflict(f"alarm {before.id} has changed meanwhile; look at it again")
         return after
 
-    async def standing(self, station: str, causes: Sequence[str] | None = None) -> Many[Alarm]:
-        """Return the alarms of a station that stand, or those of some causes."""
-        query: Document = {"station": station, "stands": True}
-        if causes is not None:
-            query["cause"] = {"$in": [*causes]}
-        return await self._all(query)
+    async def standing(self, station: str, causes: Sequence[str]) -> Many[Alarm]:
+        """Return the alarms of a station that stand for some causes."""
+        return await self._all({"station": station, "stands": True, "cause": {"$in": [*causes]}})
+
+    async def lasting(self, station: str) -> Many[Alarm]:
+        """Return the alarms of a station that stand and that it clears by itself."""
+        return await self._all({"station": station, "stands": True, "lasts": True})
+
+    async def raised_since(self, station: str, since: datetime, limit: int) -> Many[Alarm]:
+        """Return the alarms of a station that stand and were raised since a moment."""
+        found = await self._collection.find(
+            {"station": station, "stands": True, "raised_at": {"$gte": since}},
+            order=[("_id", -1)],
+            limit=limit,
+        )
+        return [self._from_document(document) for document in found]
 
     async def latest(self, station: str, cause: str) -> Alarm | None:
         """Return the newest alarm of a cause, standing or not."""

@@ -1,6 +1,6 @@
 """How each meter has behaved lately: what collection remembers of it between two starts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
@@ -51,6 +51,13 @@ class MeterHealths(Objects[MeterHealth]):
     async def all(self) -> Many[MeterHealth]:
         """Return what is remembered of every meter."""
         return await self._all({})
+
+    async def heard(self, meters: Sequence[str]) -> dict[str, datetime]:
+        """Return when each of these meters last gave something; others are left out."""
+        found = await self._collection.find(
+            {"_id": {"$in": [*meters]}}, fields={"last_success": 1}
+        )
+        return {each["_id"]: each["last_success"] for each in found if each.get("last_success")}
 
     async def failing(
         self, failures_min: int = 1, skip: int = 0, limit: int = 100
