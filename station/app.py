@@ -9,17 +9,16 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from station import tasks
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
-from station.collector.clocks import Clocks
 from station.collector.budget import Budget
+from station.collector.clocks import Clocks
 from station.collector.commands import Commands
-from station.collector.errands import Tools
 from station.collector.completeness import Completeness
+from station.collector.errands import Tools
 from station.collector.execution import Execution
 from station.collector.keeper import Keeper
 from station.collector.memory import Memory
@@ -43,6 +42,8 @@ from station.handlers import people
 from station.handlers.audit_writer import AuditWriter
 from station.handlers.parts import Parts
 from station.handlers.routes import make_application
+from station.handlers.server import make_server
+from station.handlers.tls import server_context
 from station.live import Feed
 from station.prepaid.cards import keys
 from station.prepaid.cards.security import CardSecurity
@@ -65,7 +66,6 @@ log = logging.getLogger(__name__)
 STOP_TIMEOUT_S = 30.0  # For one part, mongod being the slowest; then the stop goes on without it.
 PASSWORD_SIZE = 12  # Bytes of randomness in a password that Station makes.
 YOUNG_OBJECTS = 10_000  # Between two collections: a block of readings is a thousand at once.
-UPLOAD_SIZE_MAX = 1024 * 1024  # Bytes of one request's body; forms and commands are small.
 
 
 @dataclass(frozen=True)
@@ -284,8 +284,8 @@ class Station:
             sockets = bind_sockets(web.port, web.host)
         except OSError as error:
             raise StartError(f"web: port {web.port} on {web.host}: {error.strerror}") from None
-        server = HTTPServer(
-            make_application(parts, cookie_secret=secret), max_body_size=UPLOAD_SIZE_MAX
+        server = make_server(
+            make_application(parts, cookie_secret=secret), server_context(self.config)
         )
         server.add_sockets(sockets)
         self.web_port: int = sockets[0].getsockname()[1]

@@ -61,6 +61,22 @@ class SiteConfig(Section):
 class WebConfig(Section):
     host: str = "0.0.0.0"  # noqa: S104  The pages are for every browser on the LAN.
     port: Port = 8080
+    tls: Literal["none", "own", "given"] = "none"
+    certificate: Path | None = None
+    key: Path | None = None
+    hsts_days: Annotated[int, Field(ge=0, le=3650)] = 0
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> "WebConfig":
+        both = self.certificate is not None and self.key is not None
+        neither = self.certificate is None and self.key is None
+        if self.tls == "given" and not both:
+            raise ValueError("web.certificate and web.key, because web.tls is given")
+        if self.tls != "given" and not neither:
+            raise ValueError("web.tls: given, because there is web.certificate or web.key")
+        if self.tls == "none" and self.hsts_days:
+            raise ValueError("web.tls: own or given, because there is web.hsts_days")
+        return self
 
 
 class FrontendConfig(Section):
@@ -197,7 +213,11 @@ def _rooted(config: Config, path: Path) -> Config:
     database = config.database.model_copy(update={"data": root / config.database.data})
     keys = config.prepaid.keys
     prepaid = config.prepaid.model_copy(update={"keys": keys and root / keys})
-    return config.model_copy(update={"database": database, "prepaid": prepaid})
+    certificate, key = config.web.certificate, config.web.key
+    web = config.web.model_copy(
+        update={"certificate": certificate and root / certificate, "key": key and root / key}
+    )
+    return config.model_copy(update={"database": database, "prepaid": prepaid, "web": web})
 
 
 def _lines(node: yaml.Node | None, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:

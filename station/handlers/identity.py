@@ -35,6 +35,7 @@ from station.errors import (
 from station.handlers.bus_views import Buses
 from station.handlers.gate import PasswordGate, TooManyAttempts
 from station.handlers.language import Language, preferred_language
+from station.handlers.one_time_codes import hash_recovery_code, matching_step
 from station.handlers.parts import Parts
 from station.handlers.people import (
     SESSION_IDLE,
@@ -75,9 +76,14 @@ class LoginNeeded(StationError):
     """Nobody is logged in, or the session has ended."""
 
 
+class CodeNeeded(LoginNeeded):
+    """The password is right, and the code of the person's telephone is wanted, too."""
+
+
 STATUSES: dict[type[StationError], tuple[int, str]] = {
     InvalidValue: (400, "invalid_value"),
     LoginNeeded: (401, "login_needed"),
+    CodeNeeded: (401, "code_needed"),
     Forbidden: (403, "forbidden"),
     PasswordChangeNeeded: (403, "password_change_needed"),
     NotFound: (404, "not_found"),
@@ -224,6 +230,21 @@ class Identity(RequestHandler):
         )
         await database.users.note_login(user.name, now)
         return token
+
+    async def code_is_right(self, user: User, code: str) -> bool:
+        """Check and spend a code of a person's telephone, or a recovery code.
+
+        Raises TooManyAttempts.
+        """
+        users = self.parts.database.users
+
+        async def is_right() -> bool:
+            step = matching_step(user.totp_secret, code, utc_now().timestamp())
+            if step is not None:
+                return await users.use_totp_step(user.name, step)
+            return await users.use_recovery_code(user.name, hash_recovery_code(code))
+
+        return await self.tools.gate.check_code(user.name, is_right)
 
     def can(self, permission: Permission) -> bool:
         """Tell whether the person who asks has a permission."""

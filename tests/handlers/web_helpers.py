@@ -41,6 +41,7 @@ from station.handlers.parts import Parts
 from station.handlers.people import hash_password
 from station.handlers.routes import make_application
 from station.handlers.server import make_server
+from station.handlers.tls import OWN_FILE, server_context
 from station.live import Feed
 from station.prepaid.cards.keys import simulated
 from station.prepaid.readers.agent import Agents
@@ -88,9 +89,15 @@ class Office:
 
 @contextlib.asynccontextmanager
 async def open_office(
-    real: Database, config: Config = CONFIG, **replaced: Any
+    real: Database,
+    config: Config = CONFIG,
+    limits: Mapping[str, float] | None = None,
+    **replaced: Any,
 ) -> AsyncIterator[Office]:
-    """Open the pages on a free port; `replaced` parts stand in for the real ones."""
+    """Open the pages on a free port; `replaced` parts stand in for the real ones.
+
+    `limits` are those of the server, where they are not to be the usual ones.
+    """
     zone = config.site.zone_info
     async with contextlib.AsyncExitStack() as stops:
         feed = Feed()
@@ -189,12 +196,13 @@ async def open_office(
             "audit": audit,
         }
         parts = Parts(**{**given, **replaced})
-        server = make_server(make_application(parts, cookie_secret="secret"))
+        tls = server_context(config)
+        server = make_server(make_application(parts, cookie_secret="secret"), tls, **limits or {})
         socket, port = bind_unused_port()
         server.add_socket(socket)
         stops.push_async_callback(server.close_all_connections)
         stops.callback(server.stop)
-        yield Office(parts, front, f"http://127.0.0.1:{port}")
+        yield Office(parts, front, f"http{'s' if tls else ''}://127.0.0.1:{port}")
 
 
 @dataclass
@@ -250,6 +258,7 @@ class Visitor:
             raise_error=False,
             allow_nonstandard_methods=True,
             request_timeout=30,
+            ca_certs=str(self.office.parts.config.database.data / OWN_FILE),
         )
         for line in response.headers.get_list("Set-Cookie"):
             for name, morsel in SimpleCookie(line).items():
