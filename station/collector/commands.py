@@ -35,6 +35,7 @@ from station.store.objects import commands as store
 from station.store.objects.base import new_id
 from station.store.objects.commands import Command, CommandKind, DeviceKind, Step
 from station.store.objects.meters import Meter, Meters
+from station.store.objects.stages import check_there
 from station.store.objects.terminals import Terminals
 from station.units import utc_now
 
@@ -135,6 +136,7 @@ class Commands:
         too many commands wait) and DatabaseDown, after which the same request may be sent again.
         """
         device = await self._device(order)
+        check_there(device)
         _check(order, device)
         if order.what.get("parameter") == ADDRESS and isinstance(device, Meter):
             await self._check_alone(device)

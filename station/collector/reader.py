@@ -21,6 +21,7 @@ from station.frontend.registry import Registry
 from station.live import Feed
 from station.store.objects.meters import Meter, Meters
 from station.store.objects.readings import Reading, Readings
+from station.store.objects.stages import check_there
 from station.store.objects.terminals import Terminals
 from station.tasks import spawn
 from station.units import utc_now
@@ -64,10 +65,11 @@ class Reader:
     async def read_now(self, address: str, items: Sequence[str]) -> list[ReadResult]:
         """Read items of a meter and return a result for each, in the order asked.
 
-        Raises NotFound, InvalidValue("items"), LinkDown, or the error of the first exchange when
-        the meter gave nothing at all.
+        Raises NotFound, Conflict, InvalidValue("items"), LinkDown, or the error of the first
+        exchange when the meter gave nothing at all.
         """
         meter = await self._meters.get(address)
+        check_there(meter)
         codes = tuple(dict.fromkeys(items))
         _check(meter, codes)
         key = (address, codes)

@@ -38,6 +38,7 @@ from station.store.objects.coverage import Coverage
 from station.store.objects.customers import Customers
 from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
 from station.store.objects.events import Events
+from station.store.objects.exchanges import MeterExchanges, RatioChanges
 from station.store.objects.frames import Frames
 from station.store.objects.imports import Imports, Ties
 from station.store.objects.limits import APPROVAL_IDS, Approvals, Limits
@@ -99,6 +100,11 @@ INDEXES = (
         [("code", 1)],
         {"unique": True, "partialFilterExpression": {"code": {"$gt": ""}}},
     ),
+    Index("meter_exchanges", [("old", 1), ("at", 1)], {}),
+    Index("meter_exchanges", [("new", 1), ("at", 1)], {}),
+    Index("meter_exchanges", [("at", -1), ("_id", -1)], {}),
+    Index("ratio_changes", [("meter", 1), ("at", 1)], {}),
+    Index("ratio_changes", [("at", -1), ("_id", -1)], {}),
     Index("changes", [("object", 1), ("key", 1), ("at", -1), ("_id", -1)], {}),
     Index("changes", [("at", -1), ("_id", -1)], {}),
     Index("meter_health", [("failures", -1), ("_id", 1)], {}),
@@ -227,6 +233,8 @@ class Database:
         self.terminals = Terminals(ends, meters, places, self.changes)
         self.channels = Channels(ends, meters, places, self.changes)
         self.meters = Meters(meters, ends, places, self.changes)
+        self.meter_exchanges = MeterExchanges(collection("meter_exchanges"), self.meters)
+        self.ratio_changes = RatioChanges(collection("ratio_changes"), self.meters)
         self.meter_health = MeterHealths(collection("meter_health"))
         self.meter_days = MeterDays(collection("meter_days"))
         self.links = Links(collection("links"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from station.errors import InvalidValue
+from station.errors import Conflict, InvalidValue
 from station.store.driver import Collection, Document
 from station.store.objects.base import Many, Objects, Page, matching, new_id
 from station.store.objects.changes import Changes
@@ -76,31 +76,48 @@ class Meters(Objects[Meter]):
         """Add a new one. Raises Conflict, and InvalidValue for a link or place that is not."""
 
         async def work(session: Any) -> None:
-            await self._hold(thing, session)
-            await self._collection.insert(self._to_document(thing), session=session)
-            await self._changes.enter(self.word, thing.address, None, thing, by, session=session)
+            await self.add_within(session, thing, by=by)
 
         try:
             await self._collection.transaction(work)
         except DuplicateKeyError:
             raise self._taken(thing.address) from None
 
+    async def add_within(self, session: Any, thing: Meter, *, by: str, reason: str = "") -> None:
+        """Add a new one in somebody's transaction. Raises the driver's DuplicateKeyError."""
+        await self._hold(thing, session)
+        await self._collection.insert(self._to_document(thing), session=session)
+        await self._changes.enter(
+            self.word, thing.address, None, thing, by, session=session, reason=reason
+        )
+
     async def save(self, thing: Meter, *, by: str = "", reason: str = "") -> None:
         """Replace it. Raises NotFound, and InvalidValue for a link or place that is not."""
 
         async def work(session: Any) -> None:
-            query = self._query(thing.address)
-            before = await self._collection.find_one(query, session=session)
-            if before is None:
-                raise self._missing(thing.address)
-            await self._hold(thing, session)
-            await self._collection.replace(query, self._to_document(thing), session=session)
-            await self._changes.enter(
-                self.word, thing.address, self._from_document(before), thing, by,
-                session=session, reason=reason,
-            )  # fmt: skip
+            await self.save_within(session, thing, by=by, reason=reason)
 
         await self._collection.transaction(work)
+
+    async def save_within(
+        self, session: Any, thing: Meter, *, by: str, reason: str = "", seen: Meter | None = None
+    ) -> None:
+        """Replace one in somebody's transaction; `seen` is what the caller took it for.
+
+        Raises NotFound, InvalidValue, and Conflict when it is not as it was seen any more.
+        """
+        query = self._query(thing.address)
+        document = await self._collection.find_one(query, session=session)
+        if document is None:
+            raise self._missing(thing.address)
+        before = self._from_document(document)
+        if seen is not None and before != seen:
+            raise Conflict(f"meter {thing.address} has been changed meanwhile; look at it again")
+        await self._hold(thing, session)
+        await self._collection.replace(query, self._to_document(thing), session=session)
+        await self._changes.enter(
+            self.word, thing.address, before, thing, by, session=session, reason=reason
+        )
 
     async def remove(self, key: str, *, by: str = "") -> None:
         """Remove it. Raises NotFound."""

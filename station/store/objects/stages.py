@@ -8,12 +8,20 @@ Tasks read what is active, over an active end; a person may ask all but what is 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from station.errors import Conflict
+
 if TYPE_CHECKING:
     from station.store.objects.meters import Meter
     from station.store.objects.terminals import Terminal
 
 ACTIVE, REMOVED = "active", "removed"
 STAGES = ("planned", "installed", ACTIVE, "suspended", REMOVED)
+
+
+def check_there(thing: "Meter | Terminal") -> None:
+    """Check that a meter or terminal has not been removed. Raises Conflict."""
+    if thing.stage == REMOVED:
+        raise Conflict(f"{thing.address} is removed: nothing is sent to it")
 
 
 def is_read(meter: "Meter", terminals: "Mapping[str, Terminal]") -> bool:
