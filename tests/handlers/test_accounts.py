@@ -7,6 +7,7 @@ from counter_site import CUSTOMER, METER, OTHER_METER, CounterSite, opening, pur
 from web_helpers import Visitor, text_of, words_of
 
 from bench import new_card
+from station.store.objects.base import new_id
 
 UNKNOWN = "0" * 24
 
@@ -128,6 +129,41 @@ async def test_purchase_by_energy_costs_what_the_preview_said(counter: CounterSi
     assert other[0] == 409
     assert "unfinished order" in other[2]
     assert (await ann.json("GET", f"/api/accounts/{account}"))[1]["orders"][0]["id"] == order["id"]
+
+
+async def test_everything_is_entered_and_written_by_one_request(counter: CounterSite) -> None:
+    ann = await counter.office.somebody("clerk")
+    counter.reader.insert(card := new_card())
+    status, order = await ann.json("POST", "/api/accounts", opening(amount="10", write=True))
+    assert (status, order["state"]) == (201, "written")
+    counter.meter.insert(card)
+    path = f"/api/accounts/{order['account']}"
+
+    async def at_once(where: str, **body: Any) -> dict[str, Any]:
+        body = {"request_id": new_id(), "write": True, **body}
+        status, made = await ann.json("POST", where, body)
+        assert (status, made["state"]) == (201, "written"), made
+        return made
+
+    counter.reader.pull()
+    sold = {**purchase(700), "write": True}
+    assert (await refused(ann, f"{path}/purchases", sold))[2] == "Memory reader: no card"
+    assert (await ann.json("GET", path))[1]["unfinished"] is None
+    counter.reader.insert(card)
+    bought = await at_once(f"{path}/purchases", **sold)
+    await at_once(f"/api/orders/{bought['id']}/reversal", reason="wrong amount")
+    bought = await at_once(f"{path}/purchases", amount="5")
+    assert counter.meter.insert(card).credited_fen == 500
+    counter.reader.insert(new := new_card())
+    made = await at_once(f"{path}/replacements", reason="broken")
+    assert made["card_serial"] == new.serial.hex().upper()
+    counter.reader.insert(fresh := new_card())
+    moved = await at_once(
+        f"{path}/meter_change", meter=OTHER_METER, amount="15", meter_count=2, reason="exchange"
+    )
+    path = f"/api/accounts/{moved['account']}"
+    await at_once(f"{path}/closing", amount_fen=1_500, reason="moves away")
+    assert fresh.files[2] == bytes(8), "the card is blank"
 
 
 @pytest.mark.parametrize(
