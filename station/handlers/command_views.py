@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from station.collector import errands
+from station.collector.clock import CLOCK_WORD
 from station.collector.control import RELAY_ORDERS, parameter_name
 from station.collector.items import ITEM_BY_CODE
 from station.collector.parameter_catalogue import spec_of
@@ -65,6 +66,7 @@ RESULT_NAMES = {
     "held": Text("Bytes held", "现值字节"),
     "clock": Text("Clock", "时钟"),
     "deviation_s": Text("Deviation in s", "偏差（秒）"),
+    "uncertainty_s": Text("Known to, in s", "测量误差（秒）"),
     "verified": Text("Verified", "已核实"),
     "read": Text("Parameters read", "已读参数"),
     "refused": Text("Parameters without a value", "无值参数"),
@@ -167,6 +169,8 @@ def title_of(kind: str, what: Mapping[str, Any], protocol: str, language: Langua
     """Return in words what is ordered."""
     if errands.PARAMETERS in what:
         return _parameters_title(kind, what[errands.PARAMETERS], language)
+    if kind == "read" and what.get("parameter") == CLOCK_WORD:
+        return language.say("Look at the clock")
     if kind == "read":
         codes = what.get("items", ())
         names = [language.name(ITEM_BY_CODE[code].name) for code in codes if code in ITEM_BY_CODE]
@@ -206,7 +210,7 @@ def _parameters_title(kind: str, ordered: Sequence[Any], language: Language) -> 
 
 def result_rows(command: Command, parts: Parts, language: Language) -> list[ResultRow]:
     """Return what the meter said in the end, line by line."""
-    if command.kind == "read" and errands.PARAMETERS not in command.what:
+    if command.kind == "read" and "items" in command.what:
         return _read_rows(command, parts, language)
     return [
         ResultRow(

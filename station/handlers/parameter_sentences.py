@@ -29,5 +29,8 @@ PARAMETER_SENTENCES: tuple[str, ...] = (
     N_("choose at least one device, or a group"),
     N_("%(number)s devices are not in 1..%(most)s"),
     N_("it holds all that is wanted"),
+    N_("clocks of %(protocol)s are not set from here"),
+    N_("no clock is known to be off by more than %(number)s s"),
+    N_("its clock is off by %(number)s s: a broadcast corrects %(most)s s at most"),
     N_("this template is for a %(kind)s"),
 )

@@ -13,13 +13,15 @@ SET = {"request_id": "r1", "purpose": "new server", "devices": [TERMINAL]}
 WAIT_S = 10.0
 
 
-async def batch_ended(visitor: Visitor, batch: str) -> dict[str, Any]:
-    """Return a batch once all of its commands have ended."""
+async def batch_ended(visitor: Visitor, batch: str, count: int = 0) -> dict[str, Any]:
+    """Return a batch once all of its commands, or so many, have ended."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while True:
         status, view = await visitor.json("GET", f"/api/parameters/batches/{batch}")
         assert status == 200, view
-        if not {"queued", "sent"} & set(view["counts"]):
+        counts = view["counts"]
+        is_open = sum(counts.get(state, 0) for state in ("queued", "sent"))
+        if not is_open or (count and sum(counts.values()) - is_open >= count):
             return view
         assert asyncio.get_running_loop().time() < deadline, view
         await asyncio.sleep(0.02)
@@ -190,3 +192,36 @@ async def test_what_is_refused(site: Office) -> None:
     assert status == 404
     assert (await boss.json("GET", "/api/parameters/batches/nothing"))[0] == 404
     assert (await boss.json("GET", f"{AT}/F2"))[0] == 400
+
+
+async def test_clocks_are_looked_at_and_set(site: Office) -> None:
+    boss = await site.somebody("technician")
+    assert "No clock was looked at yet" in words_of(await boss.get("/clock"))
+    status, taken = await boss.json("POST", "/api/clock/check", {"kind": "meter", "all": True})
+    assert (status, taken["total"]) == (201, 3)
+    await boss.json("POST", f"/api/commands/{taken['items'][2]['id']}/cancel")  # The silent one.
+    looked = await batch_ended(boss, taken["batch"], count=2)
+    assert "Look at the clock" in {item["title"] for item in looked["items"]}
+    _, clocks = await boss.json("GET", "/api/clock?kind=meter")
+    known = {row["device"]: row["deviation_s"] for row in clocks["items"]}
+    assert all(abs(known[meter]) < 3 for meter in (METER, OLD))
+
+    order = {"purpose": "drift", "kind": "meter", "all": True, "request_id": "c1"}
+    status, none = await boss.json("POST", "/api/clock/synchronise", order)
+    assert (status, none["error"]["field"]) == (400, "over_s")
+    now = {**order, "over_s": 0, "even_now": True, "request_id": "c2"}
+    status, taken = await boss.json("POST", "/api/clock/synchronise", now)
+    assert (status, taken["total"]) == (201, 2)
+    assert (await batch_ended(boss, taken["batch"]))["counts"] == {"confirmed": 2}
+    status, refused = await boss.json("POST", "/api/clock/synchronise", {**now, "way": "set"})
+    assert (status, refused["error"]["field"]) == (400, "password")
+
+    body = {"kind": "terminal", "devices": [TERMINAL]}
+    _, taken = await boss.json("POST", "/api/clock/check", body)
+    await batch_ended(boss, taken["batch"])
+    page = words_of(await boss.get("/clock?kind=terminal"))
+    assert TERMINAL in page
+    assert "up to 5 s" in page
+    refused = await boss.post("/clock/synchronise", kind="terminal", all="true", request_id="c3")
+    assert refused.code == 400
+    assert (await boss.get("/clock?format=csv")).body.count(b"\n") >= 3
