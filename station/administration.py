@@ -8,6 +8,7 @@ from pathlib import Path
 
 from station.config import Config
 from station.errors import StartError
+from station.handlers.audit_writer import act_of_command_line
 from station.handlers.staff import COMMAND_LINE, OneTimePassword, Staff
 from station.handlers.token_rules import new_api_token
 from station.store.database import Database
@@ -41,7 +42,11 @@ async def opened_database(config: Config) -> AsyncIterator[Database]:
 async def add_user(config: Config, name: str, role: str, password: str) -> None:
     """Add a person who may log in. Raises InvalidValue, Conflict, StartError."""
     async with opened_database(config) as database:
-        await Staff(database).add(COMMAND_LINE, name, role, password=password)
+        act = act_of_command_line(
+            database.audit, config.station, "users.add", f"/users/{name}", {"role": role}
+        )
+        async with act:
+            await Staff(database).add(COMMAND_LINE, name, role, password=password)
 
 
 async def reset_password(config: Config, name: str) -> OneTimePassword:
@@ -52,9 +57,11 @@ async def reset_password(config: Config, name: str) -> OneTimePassword:
     """
     async with opened_database(config) as database:
         staff = Staff(database)
-        made = await staff.reset_password(COMMAND_LINE, name)
-        await staff.stop_totp(COMMAND_LINE, name)
-        await staff.set_disabled(COMMAND_LINE, name, is_disabled=False)
+        act = act_of_command_line(database.audit, config.station, "users.reset", f"/users/{name}")
+        async with act:
+            made = await staff.reset_password(COMMAND_LINE, name)
+            await staff.stop_totp(COMMAND_LINE, name)
+            await staff.set_disabled(COMMAND_LINE, name, is_disabled=False)
     return made
 
 
@@ -67,9 +74,14 @@ async def make_token(
     """
     async with opened_database(config) as database:
         user = await database.users.get(name)
-        made = await new_api_token(
-            database, user, label=label, permissions=permissions, lasts=timedelta(days=days)
+        wanted = {"label": label, "permissions": permissions, "days": days}
+        act = act_of_command_line(
+            database.audit, config.station, "tokens.add", f"/users/{name}", wanted
         )
+        async with act:
+            made = await new_api_token(
+                database, user, label=label, permissions=permissions, lasts=timedelta(days=days)
+            )
     return made.token
 
 

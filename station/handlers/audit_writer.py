@@ -6,12 +6,17 @@ cannot be noted. What a crash has cut off is written at the next start, as of un
 """
 
 import asyncio
+import contextlib
 import logging
+import os
+import pwd
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from station import tasks
-from station.errors import DatabaseDown
-from station.store.objects.audit import AuditLog, Entry
+from station.errors import DatabaseDown, StationError
+from station.store.objects.audit import AuditLog, Entry, values_text
 
 log = logging.getLogger(__name__)
 
@@ -129,3 +134,31 @@ class AuditWriter:
                 await asyncio.sleep(RETRY_S)
             else:
                 return
+
+
+@contextlib.asynccontextmanager
+async def act_of_command_line(
+    audit_log: AuditLog, station: str, act: str, thing: str, after: Mapping[str, Any] | None = None
+) -> AsyncIterator[None]:
+    """Write what is done inside the block as an act of the command line; a refusal leaves nothing.
+
+    Who it was is the box's own user. Raises DatabaseDown: then nothing was done.
+    """
+    begun = Entry(
+        act, thing, _user_of_box(), station=station, via="command line", after=values_text(after)
+    )
+    await audit_log.begin(begun)
+    try:
+        yield
+    except StationError:
+        await audit_log.forget(begun.id)
+        raise
+    await audit_log.append(replace(begun, outcome="done"))
+    await audit_log.forget(begun.id)
+
+
+def _user_of_box() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # A container's users need not have names.
+        return str(os.getuid())

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from station.errors import DatabaseDown
-from station.handlers.audit_writer import REFUSALS_EACH_MIN, AuditWriter
+from station.errors import Conflict, DatabaseDown
+from station.handlers.audit_writer import REFUSALS_EACH_MIN, AuditWriter, act_of_command_line
 from station.store.database import Database
 from station.store.objects.audit import NAMES, AuditLog, Entry, values_text
 
@@ -249,3 +249,16 @@ async def test_a_flood_of_refusals_is_counted(database: Database) -> None:
     found, total = await database.audit.list()
     assert total == REFUSALS_EACH_MIN + 1
     assert found[0].detail == "470 more attempts were turned away in this minute"
+
+
+async def test_the_command_line_is_told_too(database: Database) -> None:
+    log = database.audit
+    async with act_of_command_line(log, "test", "users.add", "/users/eve", {"role": "clerk"}):
+        assert len(await log.begun("test")) == 1
+    with pytest.raises(Conflict):
+        async with act_of_command_line(log, "test", "users.add", "/users/eve"):
+            raise Conflict("user eve exists already")
+    found, total = await log.list()
+    assert (total, found[0].via, found[0].object) == (1, "command line", "/users/eve")
+    assert found[0].who
+    assert await log.begun("test") == []
