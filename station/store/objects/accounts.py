@@ -89,8 +89,10 @@ class Accounts(Objects[Account]):
         if before is None:
             await self._collection.insert(document, session=session)
             return True
+        standing = self._to_document(before)
+        changed = {name: value for name, value in document.items() if standing[name] != value}
         query = {"_id": before.id, "revision": before.revision}
-        return bool(await self._collection.replace(query, document, session=session))
+        return bool(await self._collection.update(query, {"$set": changed}, session=session))
 
     async def of_meter(self, meter: str) -> Account | None:
         """Return the living account of a meter, or None."""
