@@ -15,6 +15,10 @@ DRAWER_SENTENCES: tuple[str, ...] = (
     N_("shift %(key)s gets orders right now; close it again"),
     N_("shift %(key)s has more than %(most)s orders"),
     N_("expected %(lowest)s to %(highest)s yuan"),
+    N_("expected %(lowest)s to %(highest)s pieces, got %(got)s"),
+    N_("there is no note or coin of %(face)s yuan"),
+    N_("notes and coins come to %(sum)s, and %(counted)s was entered"),
+    N_("this shift is still open: its report comes when it is closed"),
     # Limits and the second person.
     N_(
         "%(amount)s is more than %(clerk)s may sell at once (%(most)s); ask a supervisor to sell it"

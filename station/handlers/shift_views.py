@@ -7,13 +7,13 @@ from pydantic import BaseModel
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.money import yuan_typed
-from station.prepaid.receipt_words import KIND_NAMES
+from station.prepaid import shift_pdf
 from station.store.objects.limits import Approval
-from station.store.objects.shifts import ABANDONED, Shift, ShiftState
+from station.store.objects.shifts import ReportLine, Shift, ShiftState
 from station.words import Text
 
+LINE_NAMES = shift_pdf.LINE_NAMES
 SHIFT_STATES = {"open": Text("open", "进行中"), "closed": Text("closed", "已结班")}
-LINE_NAMES = KIND_NAMES | {ABANDONED: Text("Abandoned, money given back", "放弃的订单（已退款）")}
 
 
 class LineView(BaseModel):
@@ -25,10 +25,18 @@ class LineView(BaseModel):
     given_fen: int
 
 
+class PiecesView(BaseModel):
+    """How many notes and coins of one face were counted."""
+
+    face_fen: int
+    pieces: int
+
+
 class ShiftView(BaseModel):
     """A shift; what should be in the drawer is there only once it is closed.
 
-    `difference_fen` is counted less expected: negative when money is missing.
+    `difference_fen` is counted less expected: negative when money is missing. `pieces` is how the
+    counted sum was made up, where that was told.
     """
 
     id: str
@@ -44,6 +52,7 @@ class ShiftView(BaseModel):
     difference_fen: int | None
     taken_fen: int | None
     given_fen: int | None
+    pieces: list[PiecesView]
     note: str
     lines: list[LineView]
     unfinished: list[str]
@@ -144,18 +153,18 @@ def shift_view(shift: Shift) -> ShiftView:
         difference_fen=None if report is None else report.difference_fen,
         taken_fen=None if report is None else sum(line.taken_fen for line in lines),
         given_fen=None if report is None else sum(line.given_fen for line in lines),
+        pieces=[PiecesView(face_fen=it.face_fen, pieces=it.pieces) for it in shift.pieces],
         note=shift.note,
-        lines=[
-            LineView(
-                kind=line.kind,
-                orders=line.orders,
-                taken_fen=line.taken_fen,
-                given_fen=line.given_fen,
-            )
-            for line in lines
-        ],
+        lines=[line_view(line) for line in lines],
         unfinished=[] if report is None else [*report.unfinished],
         orders=None if report is None else len(report.orders),
+    )
+
+
+def line_view(line: ReportLine) -> LineView:
+    """Return a line of a report as it is shown."""
+    return LineView(
+        kind=line.kind, orders=line.orders, taken_fen=line.taken_fen, given_fen=line.given_fen
     )
 
 

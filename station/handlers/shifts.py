@@ -1,14 +1,15 @@
 """Shifts: is the drawer right? Open with the float, count blind, read the report."""
 
-from typing import Any
+import asyncio
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from station.errors import Conflict, InvalidValue
 from station.handlers.base import Handler, ListQuery
 from station.handlers.identity import Forbidden, requires
 from station.handlers.marking import N_
-from station.handlers.money import Yuan, whole_fen
+from station.handlers.money import Sparse, Yuan, whole_fen
 from station.handlers.people import Permission
 from station.handlers.shift_views import (
     LINE_NAMES,
@@ -18,8 +19,11 @@ from station.handlers.shift_views import (
     shift_view,
 )
 from station.prepaid.limits import REASON_SIZE_MAX
-from station.prepaid.shifts import Shifts
+from station.prepaid.paper import drawing
+from station.prepaid.shift_pdf import Printing, number_text, to_pdf
+from station.prepaid.shifts import FACES_FEN, PIECES_MAX, Shifts
 from station.store.objects.shifts import Shift, ShiftState
+from station.units import utc_now
 
 AMOUNT = N_("an amount such as 100.00")
 
@@ -38,12 +42,42 @@ class OpenBody(BaseModel):
     float_yuan: Yuan | None = Field(None, alias="float", description=AMOUNT)
 
 
-class CloseBody(BaseModel):
-    """What was counted: programs say `counted_fen`, the form `counted` in yuan."""
+PieceCount = Annotated[int, Field(ge=0, le=PIECES_MAX)]
+
+
+class CloseBody(Sparse):
+    """What was counted: programs say `counted_fen` and, by the face in fen, `pieces`.
+
+    The form says `counted` in yuan, and `pieces_10000` and so on for each face.
+    """
 
     counted_fen: int | None = None
     counted: Yuan | None = Field(None, description=AMOUNT)
+    pieces: dict[int, PieceCount] = Field({}, max_length=len(FACES_FEN))
     note: str = Field("", max_length=REASON_SIZE_MAX)
+
+    @property
+    def fen(self) -> int | None:
+        """The sum, however it was said; None when it was not."""
+        if self.counted_fen is not None:
+            return self.counted_fen
+        return None if self.counted is None else whole_fen(self.counted)
+
+    def by_face(self) -> dict[int, int]:
+        """Return how many pieces of each face were counted."""
+        typed = {face: getattr(self, f"pieces_{face}", None) for face in FACES_FEN}
+        return self.pieces | {face: count for face, count in typed.items() if count is not None}
+
+
+_face_fields: dict[str, Any] = {f"pieces_{face}": (PieceCount | None, None) for face in FACES_FEN}
+NOTHING_COUNTED = dict.fromkeys(("counted", "note", *_face_fields), "")
+CloseForm = create_model("CloseForm", __base__=CloseBody, **_face_fields)
+
+
+class ReportQuery(BaseModel):
+    """In which language a close report is printed; that of the pages when it is not said."""
+
+    language: Literal["en", "zh"] | None = None
 
 
 class ShiftHandler(Handler):
@@ -84,8 +118,9 @@ class ShiftHandler(Handler):
             "shift.html",
             shift_view(shift),
             status=self.get_status(),
-            typed={"counted": "", "note": ""} | typed,
+            typed=NOTHING_COUNTED | typed,
             errors=errors,
+            faces=FACES_FEN,
             line_names=LINE_NAMES,
             shift_states=SHIFT_STATES,
         )
@@ -152,10 +187,13 @@ class CloseShiftHandler(ShiftHandler):
     async def post(self, shift_id: str) -> None:
         before = await self.shift(shift_id)
         try:
-            body = self.parse_body(CloseBody)
-            counted_fen = self.fen("counted", body.counted_fen, body.counted)
+            body = self.parse_body(CloseForm)
             shift = await self.shifts.close(
-                before.id, counted_fen, by=self.clerk, note=" ".join(body.note.split())
+                before.id,
+                body.fen,
+                by=self.clerk,
+                note=" ".join(body.note.split()),
+                pieces=body.by_face(),
             )
         except InvalidValue as error:
             if self.wants_json:
@@ -167,6 +205,33 @@ class CloseShiftHandler(ShiftHandler):
             return
         notice = self.language.say("The shift is closed.")
         self.done(shift_view(shift), f"/shifts/{shift.id}", notice)
+
+
+class ShiftReportHandler(ShiftHandler):
+    """/shifts/ID/report, /api/shifts/ID/report: the close report on paper"""
+
+    @requires(Permission.SELL)
+    async def get(self, shift_id: str) -> None:
+        query = self.parse_query(ReportQuery)
+        shift = await self.shift(shift_id)
+        if shift.report is None:
+            raise Conflict("this shift is still open: its report comes when it is closed")
+        site = self.parts.config.site
+        printing = Printing(
+            site.name,
+            site.simulation,
+            site.zone_info,
+            query.language or ("zh" if self.language.code == "zh" else "en"),
+            self.clerk,
+            utc_now(),
+        )
+        loop = asyncio.get_running_loop()
+        pdf = await loop.run_in_executor(drawing, to_pdf, shift, printing)
+        name = f"shift-{number_text(shift.number)}.pdf"
+        self.set_header("Content-Type", "application/pdf")
+        self.set_header("Content-Disposition", f'inline; filename="{name}"')
+        self.set_header("Cache-Control", "no-store")
+        self.write(pdf)
 
 
 def problems(found: dict[str, str], field: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ of the PDF has to bring. Plain Latin text is set in Helvetica, which every reade
 import io
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,9 @@ FONT = "StationChinese"
 FONT_ELSEWHERE = "STSong-Light"  # Not embedded.
 LATIN, LATIN_BOLD = "Helvetica", "Helvetica-Bold"
 RUNS = re.compile(r"[\x20-\x7e\xa5\xb7]+|[^\x20-\x7e\xa5\xb7]+")
+
+# One thread: the library's fonts are shared, and a page takes some 20 ms.
+drawing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="paper")
 
 GREY = Color(0.42, 0.45, 0.5)
 RULE = Color(0.82, 0.84, 0.87)

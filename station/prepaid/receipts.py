@@ -6,11 +6,11 @@ out of the printer makes the next one a copy, never a second original.
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from station.errors import Conflict, InvalidValue
+from station.prepaid.paper import drawing
 from station.prepaid.receipt_pdf import to_pdf
 from station.store.objects.accounts import Accounts
 from station.store.objects.customers import Customers
@@ -23,10 +23,6 @@ from station.units import utc_now
 
 SIZES = ("a4", "80mm")
 LANGUAGES = ("en", "zh")
-
-# One thread: the library's fonts are shared, and a receipt takes some 20 ms.
-_drawing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="receipts")
-
 
 @dataclass(frozen=True, slots=True)
 class ReceiptStores:
@@ -91,7 +87,7 @@ class Receipts:
         receipt = await self.issue(order_id)
         made = await self._stores.prints.record(receipt.number, by, utc_now(), size, language)
         loop = asyncio.get_running_loop()
-        pdf = await loop.run_in_executor(_drawing, lambda: to_pdf(receipt, made, zone=self._zone))
+        pdf = await loop.run_in_executor(drawing, lambda: to_pdf(receipt, made, zone=self._zone))
         return Printed(receipt, made, pdf)
 
     async def _receipt_of(self, order: Order) -> Receipt:

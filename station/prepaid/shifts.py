@@ -5,16 +5,20 @@ what was entered stands. A difference is kept, never smoothed. An order bears it
 shift, so a shift's sums are those of the journal.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from station.errors import Conflict, InvalidValue, NeedsShift
 from station.prepaid.limits import AMOUNT_MAX_FEN, REASON_SIZE_MAX, Limits, yuan
 from station.store.objects.base import new_id
-from station.store.objects.shifts import ABANDONED, Entry, Report, ReportLine, Shift
+from station.store.objects.shifts import ABANDONED, Entry, Pieces, Report, ReportLine, Shift
 from station.store.objects.shifts import Shifts as ShiftsStore
 from station.units import utc_now
 
+# Notes and coins of the renminbi, the largest first: 100 yuan down to 1 fen.
+FACES_FEN = (100_00, 50_00, 20_00, 10_00, 5_00, 1_00, 50, 10, 5, 2, 1)
+PIECES_MAX = 100_000  # Of one face; a drawer holds some thousands.
 FLOAT_MAX_FEN = 10_000_000  # 100,000 yuan of change is no till any more.
 
 
@@ -47,19 +51,31 @@ class Shifts:
         abandoned = {entry.order for entry in entries if entry.kind == ABANDONED}
         return sum(max(entry.amount_fen, 0) for entry in entries if entry.order not in abandoned)
 
-    async def close(self, shift_id: str, counted_fen: int, *, by: str, note: str = "") -> Shift:
+    async def close(
+        self,
+        shift_id: str,
+        counted_fen: int | None,
+        *,
+        by: str,
+        note: str = "",
+        pieces: Mapping[int, int] | None = None,
+    ) -> Shift:
         """Close a shift with what was counted in the drawer, the float included.
 
-        Doing it again with the same count returns the same report. Raises InvalidValue, NotFound,
-        or Conflict when it was closed with another count.
+        `pieces` says how many of which face, in fen; then the sum may be left out. Doing it again
+        with the same count returns the same report. Raises InvalidValue, NotFound, or Conflict when
+        it was closed with another count.
         """
+        counted_by_face = _counted_pieces(pieces or {})
+        counted_fen = _counted_fen(counted_fen, counted_by_face)
         _check_amount("counted_fen", counted_fen, AMOUNT_MAX_FEN)
         if len(note) > REASON_SIZE_MAX:
             raise InvalidValue("note", f"expected at most {REASON_SIZE_MAX} characters")
         now = utc_now()
 
         def closed(shift: Shift, entries: list[Entry], number: int) -> Shift:
-            return closed_shift(shift, entries, number, counted_fen, by=by, note=note, at=now)
+            after = closed_shift(shift, entries, number, counted_fen, by=by, note=note, at=now)
+            return replace(after, pieces=counted_by_face)
 
         shift = await self._shifts.close(shift_id, closed)
         if shift.counted_fen != counted_fen:
@@ -137,6 +153,31 @@ def report_lines(entries: list[Entry]) -> tuple[ReportLine, ...]:
         )
         for kind in kinds
     )
+
+
+def _counted_pieces(pieces: Mapping[int, int]) -> tuple[Pieces, ...]:
+    """Return the faces that there are any of, the largest first. Raises InvalidValue."""
+    for face_fen, number in pieces.items():
+        if face_fen not in FACES_FEN:
+            raise InvalidValue("pieces", f"there is no note or coin of {yuan(face_fen)} yuan")
+        if not 0 <= number <= PIECES_MAX:
+            raise InvalidValue("pieces", f"expected 0 to {PIECES_MAX} pieces, got {number}")
+    return tuple(Pieces(face, pieces[face]) for face in FACES_FEN if pieces.get(face))
+
+
+def _counted_fen(counted_fen: int | None, pieces: Sequence[Pieces]) -> int:
+    """Return the counted sum; where it is said both ways, both have to agree."""
+    sum_fen = sum(each.face_fen * each.pieces for each in pieces)
+    if counted_fen is None:
+        if not pieces:
+            raise InvalidValue("counted_fen", "is needed")
+        return sum_fen
+    if pieces and sum_fen != counted_fen:
+        raise InvalidValue(
+            "counted_fen",
+            f"notes and coins come to {yuan(sum_fen)}, and {yuan(counted_fen)} was entered",
+        )
+    return counted_fen
 
 
 def _check_amount(field: str, amount_fen: int, highest_fen: int) -> None:

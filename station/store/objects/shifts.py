@@ -65,8 +65,19 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Pieces:
+    """How many notes and coins of one face were counted; the face in fen."""
+
+    face_fen: int
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shift:
-    """A clerk's shift; money in fen, moments UTC. An open one has neither number nor report."""
+    """A clerk's shift; money in fen, moments UTC. An open one has neither number nor report.
+
+    `pieces` is how the counted sum was made up, the largest face first, where that was told.
+    """
 
     id: str
     clerk: str
@@ -78,6 +89,7 @@ class Shift:
     closed_at: datetime | None = None
     closed_by: str | None = None
     counted_fen: int | None = None
+    pieces: tuple[Pieces, ...] = ()
     note: str = ""
     report: Report | None = None
 
@@ -146,6 +158,11 @@ class Shifts(Objects[Shift]):
         query.update({name: value for name, value in wanted.items() if value is not None})
         return await self._page(query, skip, limit, order=[("_id", -1)])
 
+    async def opened(self, since: datetime, until: datetime) -> Many[Shift]:
+        """Return the shifts with since <= opened_at < until, the oldest first."""
+        query = {"opened_at": {"$gte": since, "$lt": until}}
+        return await self._all(query, order=[("opened_at", 1), ("_id", 1)])
+
     async def _next_number(self) -> int:
         newest = await self._collection.find(
             {"state": "closed"}, fields={"number": 1}, order=[("number", -1)], limit=1
@@ -166,10 +183,13 @@ class Shifts(Objects[Shift]):
     def _to_document(self, thing: Shift) -> Document:
         document = super()._to_document(thing)
         document["report"] = None if thing.report is None else asdict(thing.report)
+        document["pieces"] = [asdict(each) for each in thing.pieces]
         return document
 
     def _from_document(self, document: Document) -> Shift:
         held = document["report"]
+        pieces = tuple(Pieces(**each) for each in document.get("pieces", ()))
+        document = {**document, "pieces": pieces}
         if held is None:
             return super()._from_document(document)
         report = Report(
