@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=2000)
     parser.add_argument("--acts", type=int, default=15, help="of one day, at most")
     options = parser.parse_args()
-    logging.disable(logging.WARNING)  # A database that is down on purpose.
+    logging.disable(logging.CRITICAL)  # What breaks here is broken on purpose.
     loop = asyncio.new_event_loop()
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         mongo = EmbeddedMongo(Path(folder) / "data")
