@@ -212,7 +212,7 @@ def _value(key: str, layout: Format, text: str) -> Any:
     except (ValueError, InvalidOperation, OverflowError):
         shape = _example(layout)
         hint = f", such as {shape}" if shape else ""
-        raise InvalidValue(key, f"{text!r} does not fit{hint}") from None
+        raise InvalidValue(key, f"the text {text!r} does not fit{hint}") from None
     return value
 
 
