@@ -17,6 +17,7 @@ from station.handlers.people import (
     permissions_of,
 )
 from station.handlers.shift_views import APPROVAL_COLUMNS, LINE_NAMES, ApprovalList, approval_view
+from station.handlers.totp import CODE_SIZE_MAX
 from station.prepaid.limits import REASON_SIZE_MAX
 
 NAME_SIZE_MAX = 64  # Characters of a person's name, of an order's or an account's id.
@@ -43,6 +44,7 @@ class ApprovalBody(Wanted):
     reason: str = Field(min_length=1, max_length=REASON_SIZE_MAX)
     approver: str = Field(min_length=1, max_length=NAME_SIZE_MAX)
     password: str = Field(min_length=1, max_length=PASSWORD_SIZE_MAX, repr=False)
+    code: str = Field("", max_length=CODE_SIZE_MAX, repr=False)
 
 
 class ApprovalsHandler(LimitsBase):
@@ -72,7 +74,7 @@ class ApprovalsHandler(LimitsBase):
             body = self.parse_body(ApprovalBody)
             if body.fen is None:
                 raise InvalidValue("amount", "is needed")
-            await self._check_approver(body.approver, body.password)
+            await self._check_approver(body)
             approval = await self.limits.approve(
                 self.user.name,
                 body.kind,
@@ -98,7 +100,9 @@ class ApprovalsHandler(LimitsBase):
     def _refuse(self, error: StationError) -> None:
         """Show the form again with what was typed, but for the password."""
         self.set_status(status_of(error)[0])
-        typed = {name: value for name, value in self.typed().items() if name != "password"}
+        typed = {
+            name: value for name, value in self.typed().items() if name not in ("password", "code")
+        }
         self.finish_page(
             "approval_form.html",
             typed=NOTHING_TYPED | typed,
@@ -106,8 +110,9 @@ class ApprovalsHandler(LimitsBase):
             kind_names=LINE_NAMES,
         )
 
-    async def _check_approver(self, name: str, password: str) -> None:
+    async def _check_approver(self, body: ApprovalBody) -> None:
         """Raise InvalidValue unless this is another person who may approve."""
+        name, password = body.approver, body.password
         user = await self.parts.database.users.find(name)
         right = await self.tools.gate.check(
             name,
@@ -115,8 +120,10 @@ class ApprovalsHandler(LimitsBase):
             None if user is None else user.password_hash,
             password,
         )
-        if user is None or user.is_disabled or not right:
+        if user is None or user.is_disabled or user.one_time_until is not None or not right:
             raise InvalidValue("password", "the name or the password is not right")
+        if user.has_totp and not await self.code_is_right(user, body.code):
+            raise InvalidValue("code", "the code is not right, or was used already")
         changed = await self.parts.database.roles.find(user.role)
         if Permission.APPROVE not in permissions_of(user.role, changed):
             raise InvalidValue("approver", f"{name} may not approve; ask a supervisor")

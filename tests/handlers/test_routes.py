@@ -14,7 +14,7 @@ from station.handlers.routes import FORMS, PAGES, routes
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # An agent of readers shows a code, then a token of its own.
-OPEN = {"/login", "/language", "/healthz", "/agents/pair", "/agents/link"}
+OPEN = {"/login", "/login/code", "/language", "/healthz", "/agents/pair", "/agents/link"}
 ADDRESS_FOR = {
     "/channels": "hall-2",
     "/terminals": "02001234",
@@ -59,6 +59,7 @@ def test_every_method_names_a_permission_or_is_open_on_purpose() -> None:
 def test_what_changes_the_station_needs_more_than_viewing() -> None:
     # These change nothing of the station.
     own = {"/logout", "/theme", "/password", "/frames/decode", "/tokens", "/sessions/end"}
+    own |= {"/totp", "/totp/confirm", "/totp/off"}
     own.add("/sessions/000000000161")  # Another person's need more; the handler asks.
     for path, handler in addresses():
         for method in methods_of(handler):
