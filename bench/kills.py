@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "prepaid"))
 
 from cuts import Call
 from kill_trials import Lanes, Report, kill_lanes, tally, trials_of
-from killing import Victim
+from killing import TOGETHER, Victim
 from trials import OPERATIONS
 
 IN_MEMORY = Path("/dev/shm")  # No time is measured here, and a disk would take most of it.
-LANES = 14  # They wait most of the time; pcscd knows no more than 16 slots.
+LANES = 10  # They wait most of the time; pcscd knows no more than 16 slots.
 PROGRESS = 100  # Trials between two lines that tell how far it is.
 WORDS = {
     Victim.STATION: "station",
@@ -34,6 +34,7 @@ WORDS = {
     Victim.DATABASE_AWAY: "away",
     Victim.BOTH: "both",
     Victim.CARD: "pulled",
+    Victim.READERS: "pcscd",
 }
 
 
@@ -63,10 +64,11 @@ def measure(options: argparse.Namespace, lanes: Lanes) -> list[Report]:
     chosen = [each for each in OPERATIONS if options.operation in (None, each.name)]
     steps = lanes.dry_runs(chosen)
     chance = random.Random(0)
+    victims = [*Victim] if options.lanes == 1 else TOGETHER
     trials = [
         trial
         for operation in chosen
-        for trial in trials_of(operation, steps[operation.name], chance)
+        for trial in trials_of(operation, steps[operation.name], chance, victims)
         if trial.kill is not None and options.victim in (None, trial.kill.victim.name)
     ]
     chance.shuffle(trials)

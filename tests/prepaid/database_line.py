@@ -8,6 +8,7 @@ an OP_MSG 4 bytes of flags, the kind of section, and BSON whose first entry is t
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 HOST = "127.0.0.1"
@@ -54,18 +55,19 @@ class DatabaseLine:
             self._server.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError), contextlib.closing(writer):
+        with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.closing(writer):
             far_reader, far_writer = await asyncio.open_connection(HOST, self._database_port)
             with contextlib.closing(far_writer):
                 waiting: dict[bytes, Step] = {}
                 pumps = {
-                    asyncio.ensure_future(self._ask(reader, far_writer, waiting)),
-                    asyncio.ensure_future(self._answer(far_reader, writer, waiting)),
+                    asyncio.ensure_future(_to_its_end(self._ask(reader, far_writer, waiting))),
+                    asyncio.ensure_future(_to_its_end(self._answer(far_reader, writer, waiting))),
                 }
-                _, others = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-                for pump in others:
-                    pump.cancel()
-                await asyncio.gather(*pumps, return_exceptions=True)
+                try:
+                    await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for pump in pumps:
+                        pump.cancel()
 
     async def _ask(
         self,
@@ -99,6 +101,12 @@ class DatabaseLine:
             if step is not None and not self._gate.is_heard(step):
                 return
             writer.write(message)
+
+
+async def _to_its_end(pump: Awaitable[None]) -> None:
+    """Carry in one direction until either end is gone."""
+    with contextlib.suppress(EOFError, OSError):
+        await pump
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:

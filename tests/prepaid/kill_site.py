@@ -23,10 +23,10 @@ from virtual_pcscd import VirtualPcscd
 
 from station.errors import StartError
 from station.simulator.card import VirtualCard
-from station.store.database import COMMAND_TIMEOUT_S, Database
+from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
 
-AWAY_TIMEOUT_S = 2.0  # Of calls to a database that stays away: nothing is gained by waiting more.
+PATIENCE_S = 60.0  # Of what is not the station: a busy machine is no difference.
 TRANSACTION_S = 1  # The server allows no shorter.
 STARTS_MAX = 20  # A process that another lane forks holds the lock of the data, until it executes.
 START_PAUSE_S = 0.05
@@ -51,7 +51,9 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self.uri = await self._mongo.start()
         try:
-            self.database = await Database.connect(self.uri, "kills", zone=ZONE)
+            self.database = await Database.connect(
+                self.uri, "kills", zone=ZONE, timeout_s=PATIENCE_S
+            )
             await self._shorten_transactions()
             await Town(self.database).settle()
             yield self
@@ -76,12 +78,16 @@ class Lane:
         """Return when the database is up, or at once when it is to stay away."""
         await asyncio.sleep(0)  # A revival that was asked for has begun.
         if self._revival is not None:
-            await self._revival
-            self._revival = None
+            try:
+                await self._revival
+            finally:
+                self._revival = None
 
     def lay(self, card: VirtualCard, run: Run) -> None:
         """Have this card in the reader, and nobody talk to it any more."""
         self.run = run
+        if not self._pcscd.is_running:
+            self._pcscd.start()
         if self._card is not card:
             self._pcscd.pull(self.reader)
             self._pcscd.insert(self.reader, _CardHere(self, card))
@@ -91,6 +97,11 @@ class Lane:
     def pull(self) -> None:
         """Take the card out of the reader; any thread may."""
         self._pcscd.slots[self.reader].pull()
+        self._card = None
+
+    def kill_readers(self) -> None:
+        """Kill the service of all readers; it is started again for the next card."""
+        self._pcscd.kill()
         self._card = None
 
     def _begin_revival(self) -> None:
@@ -181,15 +192,13 @@ class _FarSales:
         return call
 
     async def _begin(self) -> Channel:
-        lane, kill = self._lane, self._run.kill
+        lane = self._lane
         real = urlsplit(lane.uri)
         assert real.port is not None
         self._line = DatabaseLine(self._run, real.port)
         uri = lane.uri.replace(f":{real.port}/", f":{await self._line.open()}/")
-        is_away = kill is not None and kill.victim is Victim.DATABASE_AWAY
-        timeout_s = AWAY_TIMEOUT_S if is_away else COMMAND_TIMEOUT_S
         self._channel = channel = Channel(*await asyncio.open_unix_connection(lane.nursery))
-        await channel.send(Place(uri, lane.database.name, lane.reader, timeout_s))
+        await channel.send(Place(uri, lane.database.name, lane.reader))
         self._run.pid = await channel.receive()
         return channel
 

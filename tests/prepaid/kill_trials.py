@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from cuts import Call, ProcessDied
 from kill_site import KilledCounter, Lane
-from killing import DATABASES, Kill, Moment, Victim, kills_of
+from killing import DATABASES, TOGETHER, Kill, Moment, Victim, kills_of
 from sale_site import Counter, Home, Town
 from sales_process import nursery
 from trials import Ending, Operation, Trial
@@ -49,20 +49,24 @@ class KillTrial:
     async def run(self, lane: Lane) -> "Report":
         """Do it and compare."""
         report = Report(self)
-        town = _KillTown(lane)
-        cuts: Any = (self.kill, self.second)
         try:
-            trial = Trial(town, self.operation, self.ending, *cuts)
-            ended = await asyncio.wait_for(trial.run(), TRIAL_TIMEOUT_S)
-            report.calls = ended.process.calls
+            report.calls = await self._try(lane)
         except (Exception, ProcessDied, FAILED) as trouble:  # noqa: BLE001  All of it is reported.
             report.difference = f"{self}: {trouble!r}"
-        for counter in town.counters:
-            await counter.stop()
-        lane.revive()
-        await lane.up()
         report.struck, lane.struck = lane.struck, []
         return report
+
+    async def _try(self, lane: Lane) -> list[Call]:
+        town = _KillTown(lane)
+        cuts: Any = (self.kill, self.second)
+        trial = Trial(town, self.operation, self.ending, *cuts)
+        try:
+            return (await asyncio.wait_for(trial.run(), TRIAL_TIMEOUT_S)).process.calls
+        finally:
+            for counter in town.counters:
+                await counter.stop()
+            lane.revive()
+            await lane.up()
 
 
 @dataclass
@@ -98,7 +102,10 @@ class _KillTown(Town):
 
 
 def trials_of(
-    operation: Operation, calls: Sequence[Call], chance: random.Random
+    operation: Operation,
+    calls: Sequence[Call],
+    chance: random.Random,
+    victims: Sequence[Victim] = TOGETHER,
 ) -> Iterator[KillTrial]:
     """Give the trials of an operation that took these steps.
 
@@ -106,7 +113,7 @@ def trials_of(
     trial another way is taken; a database comes back at once in the one and late in the other. The
     other faults take one way, each in its turn.
     """
-    kills = [*kills_of(calls)]
+    kills = [*kills_of(calls, victims)]
     others, all_ways = cycle(OTHER_ENDINGS), cycle(Ending)
     for kill in kills:
         if kill.victim is Victim.STATION:
@@ -197,5 +204,6 @@ def tally(reports: Sequence[Report]) -> dict[str, int]:
         "station_kills": stations,
         "mongod_kills": databases,
         "cards_pulled": struck.count(Victim.CARD),
+        "readers_killed": struck.count(Victim.READERS),
         "differences": sum(bool(report.difference) for report in reports),
     }

@@ -33,9 +33,11 @@ class Victim(Enum):
     DATABASE_AWAY = "the database, which starts again when the station has given up"
     BOTH = "the station, and the database with it"
     CARD = "the card, which is pulled"
+    READERS = "the service of all card readers, which starts again afterwards"
 
 
 STATIONS = {Victim.STATION, Victim.BOTH}
+TOGETHER = tuple(each for each in Victim if each is not Victim.READERS)  # On several lanes.
 DATABASES = {Victim.DATABASE, Victim.DATABASE_AWAY, Victim.BOTH}
 
 
@@ -60,11 +62,11 @@ class Kill:
         return f"{self.victim.name} {self.moment.value} {self.place} {self.number}"
 
 
-def kills_of(calls: Sequence[Call]) -> Iterator[Kill]:
+def kills_of(calls: Sequence[Call], victims: Sequence[Victim]) -> Iterator[Kill]:
     """Give every kill of a run that took these steps."""
     for place in PLACES:
         for number in range(sum(call.place == place for call in calls)):
-            for victim in Victim:
+            for victim in victims:
                 for moment in _moments(place, victim):
                     yield Kill(place, number, moment, victim)
 
@@ -72,7 +74,7 @@ def kills_of(calls: Sequence[Call]) -> Iterator[Kill]:
 def _moments(place: str, victim: Victim) -> Sequence[Moment]:
     if place == CARD:
         return (Moment.BEFORE, Moment.AFTER)
-    if victim is Victim.CARD:
+    if victim in (Victim.CARD, Victim.READERS):
         return ()
     if victim is Victim.STATION:  # Amid is the same as after, for the database.
         return (Moment.BEFORE, Moment.AFTER)
@@ -92,6 +94,9 @@ class Ground(Protocol):
 
     def pull(self) -> None:
         """Pull the card."""
+
+    def kill_readers(self) -> None:
+        """Kill the service of the readers."""
 
 
 @dataclass(eq=False)
@@ -191,6 +196,8 @@ class Run:
         self._ground.struck.append(victim)
         if victim is Victim.CARD:
             self._ground.pull()
+        if victim is Victim.READERS:
+            self._ground.kill_readers()
         if victim in STATIONS:
             self.is_dead = True
             os.kill(self.pid, signal.SIGKILL)

@@ -29,7 +29,7 @@ from station.prepaid.readers.remembered import Remembered
 from station.prepaid.readers.workplace import Workplaces
 from station.prepaid.sales import Sales
 from station.store import processes
-from station.store.database import Database, _client
+from station.store.database import COMMAND_TIMEOUT_S, Database, _client
 
 LENGTH_SIZE = 4
 QUEUE_MAX = 64  # Connections that wait for their fork.
@@ -43,7 +43,6 @@ class Place:
     uri: str
     database: str
     reader: str
-    timeout_s: float
 
 
 class Channel:
@@ -123,8 +122,8 @@ async def _serve(connection: socket.socket) -> None:
 
 def _sales(place: Place) -> Sales:
     """Return what sells, its options those of a real station."""
-    client = _client(place.uri, place.timeout_s)
-    database = Database(client, place.database, ZONE, place.timeout_s)
+    client = _client(place.uri, COMMAND_TIMEOUT_S)
+    database = Database(client, place.database, ZONE, COMMAND_TIMEOUT_S)
     workplaces = Workplaces(SECURITY, Remembered(database.reader_uses, "test"))
     workplaces.add(FixedReaders(PcscReader(place.reader)), DESKS[0])
     return Sales(database, workplaces, Feed(), ZONE)

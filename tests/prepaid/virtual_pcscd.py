@@ -96,6 +96,18 @@ class VirtualPcscd:
         """Return when nobody talks to the card in a slot; pcscd takes a moment to bury the dead."""
         _poll(lambda: not _holds(name, IN_USE), NOTICE_TIMEOUT_S, f"{name} stays in use")
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither stopped nor killed."""
+        return self._process is not None
+
+    def kill(self) -> None:
+        """Take it away without a word; the cards have to be put in anew after the next start."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.kill()
+        process.wait()
+
     def stop(self) -> None:
         """Pull every card and stop pcscd."""
         for slot in self.slots.values():
