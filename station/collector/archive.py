@@ -6,10 +6,11 @@ which terminals are known, the channels which lines to open, the scheduler which
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from station.collector.anomalies import Anomaly, Inspection, Picture
 from station.collector.archive_checks import (
     check_parent,
     checked_channel,
@@ -56,6 +57,7 @@ class Archive:
         self._scheduler = scheduler
         self._memory = memory
         self._census = Census(database, registry, memory)
+        self._inspection = Inspection()
         self._places: tuple[float, PlaceTree] | None = None  # As they were read, and when.
         self._publishing = asyncio.Lock()
         self._moving = asyncio.Lock()  # A place is checked against the tree that it goes into.
@@ -159,6 +161,10 @@ class Archive:
         """Return how many meters hang on a terminal or channel, as the last `counts` found."""
         return self._census.of_link(link)
 
+    async def anomalies(self) -> Sequence[Anomaly]:
+        """Return what cannot be right in the archive, or does not fit what is heard."""
+        return await self._inspection.found(self._picture)
+
     async def add_place(self, place: Place, *, by: str = "") -> None:
         place = checked_place(place)
         async with self._moving:
@@ -238,13 +244,32 @@ class Archive:
         await self._database.tasks.remove(task_id)
         self._scheduler.task_changed(task_id)
 
+    async def _picture(self) -> Picture:
+        database, registry = self._database, self._registry
+        tasks, _ = await database.tasks.list(limit=ALL)
+        channels, _ = await database.channels.list(limit=ALL)
+        links, _ = await database.links.list(kind="terminal", known=True, limit=ALL)
+        return Picture(
+            now=utc_now(),
+            tree=await self.places(),
+            terminals=registry.terminals,
+            channels={channel.name: channel for channel in channels},
+            meters=await self._census.spots(),
+            tasks=tasks,
+            online=lambda address: registry.find(address) is not None,
+            last_seen={link.address: link.last_seen for link in links},
+            last_success=lambda address: self._memory.health(address).last_success,
+        )
+
     def _changed(self) -> None:
         self._scheduler.archive_changed()
         self._census.archive_changed()
+        self._inspection.archive_changed()
 
     def _tree_changed(self) -> None:
         self._places = None
         self._census.archive_changed()
+        self._inspection.archive_changed()
 
     async def _check_place(self, place: Place) -> None:
         """Check a place against the tree as it stands in the database."""

@@ -84,6 +84,11 @@ class Census:
                 return counts
             return self._counts
 
+    async def spots(self) -> list[Spot]:
+        """Return where every meter hangs, as it was read some seconds ago."""
+        async with self._counting:
+            return await self._current_spots()
+
     async def _count(self, tree: PlaceTree, spots: list[Spot]) -> Mapping[str, Count]:
         own: dict[str, Count] = {}
         links: dict[str, Count] = {}

@@ -183,3 +183,18 @@ async def test_stages_and_the_log_of_changes(site: Office) -> None:
     assert "suspended" in text_of(await ann.get("/changes?format=csv"))
     await ann.post("/terminals/02001234/stage", stage="removed")
     assert "removed" in words_of(await ann.get("/terminals/02001234"))
+
+
+async def test_anomalies_are_shown_and_go(site: Office) -> None:
+    ann = await site.somebody("technician")
+    assert "Nothing is wrong" in words_of(await ann.get("/anomalies"))
+    meter = {"address": "000000000164", "link": "02001234", "point": 1}
+    assert (await ann.json("POST", "/api/meters", meter))[0] == 201
+    _, found = await ann.json("GET", "/api/anomalies")
+    assert found["kinds"] == {"same_point": 2}
+    assert found["items"][0]["others"] == ["000000000164"]
+    assert "two meters on one point" in words_of(await ann.get("/anomalies?kind=same_point"))
+    assert "Nothing matches" in words_of(await ann.get("/anomalies?kind=silent"))
+    assert "000000000164" in text_of(await ann.get("/anomalies?format=csv"))
+    await ann.post("/meters/000000000164/stage", stage="removed")
+    assert (await ann.json("GET", "/api/anomalies"))[1]["total"] == 0

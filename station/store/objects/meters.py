@@ -46,14 +46,17 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a meter hangs, and in which stage it is."""
+    """Where a meter hangs, and in which stage it is since `began`."""
 
     address: str
     link: str
+    point: int
     place: str
     stage: str
+    began: datetime
 
 
+SPOT_FIELDS = ("link", "point", "place", "stage", "stage_since", "created_at")
 Spots = list[Spot]  # Named here, because the verb `list` hides the type inside the class.
 
 
@@ -168,14 +171,11 @@ class Meters(Objects[Meter]):
         """Return where the next meters behind an address hang, in order; "" is before all."""
         found = await self._collection.find(
             {"_id": {"$gt": address}},
-            fields={"link": 1, "place": 1, "stage": 1},
+            fields=dict.fromkeys(SPOT_FIELDS, 1),
             order=[("_id", 1)],
             limit=limit,
         )
-        return [
-            Spot(each["_id"], each["link"], each.get("place", ""), each.get("stage", ACTIVE))
-            for each in found
-        ]
+        return [_spot(each) for each in found]
 
     async def addresses(self, within: Within) -> Sequence[str]:
         """Return the addresses of the meters within some places."""
@@ -192,6 +192,17 @@ class Meters(Objects[Meter]):
         if not await self._ends.update({"_id": thing.link}, change, session=session):
             raise InvalidValue("link", f"there is no terminal or channel {thing.link}")
         await hold_place(self._places, thing.place, session)
+
+
+def _spot(document: Document) -> Spot:
+    return Spot(
+        document["_id"],
+        document["link"],
+        document.get("point", 1),
+        document.get("place", ""),
+        document.get("stage", ACTIVE),
+        document.get("stage_since") or document["created_at"],
+    )
 
 
 def _within(within: Within) -> Document:
