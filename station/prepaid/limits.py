@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from station.errors import InvalidValue, LimitReached, NeedsApproval
 from station.store.objects.limits import Approval, Approvals, ClerkLimits, new_approval_id
 from station.store.objects.limits import Limits as LimitsStore
+from station.store.objects.orders import UNLIMITED
+from station.store.objects.shifts import check_room
 from station.units import utc_now
 
 APPROVAL_VALID = timedelta(minutes=15)  # The second person stands at the counter.
@@ -22,7 +24,7 @@ LIMITS = {
     "shift_max_fen": SHIFT_MAX_FEN,
     "approval_above_fen": AMOUNT_MAX_FEN,
 }
-CORRECTING = frozenset({"correction"})  # Kinds that need a second person in both directions.
+CORRECTING = frozenset(UNLIMITED)  # Kinds that need a second person in both directions.
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,7 @@ class Limits:
                 f"{yuan(amount_fen)} is more than {by} may sell at once"
                 f" ({yuan(allowed.sale_max_fen)}); ask a supervisor to sell it"
             )
-        if taken_fen + amount_fen > allowed.shift_max_fen:
-            raise LimitReached(
-                f"with {yuan(amount_fen)} more, {by} takes more than {yuan(allowed.shift_max_fen)}"
-                " in one shift; close the shift and hand over the money"
-            )
+        check_room(by, taken_fen, amount_fen, allowed.shift_max_fen)
 
     async def approve(
         self, by: str, kind: str, amount_fen: int, *, approved_by: str, subject: str, reason: str

@@ -12,7 +12,7 @@ from datetime import datetime
 from station.errors import Conflict, InvalidValue, NeedsShift
 from station.prepaid.limits import AMOUNT_MAX_FEN, REASON_SIZE_MAX, Limits, yuan
 from station.store.objects.base import new_id
-from station.store.objects.shifts import ABANDONED, Entry, Pieces, Report, ReportLine, Shift
+from station.store.objects.shifts import Entry, Pieces, Report, ReportLine, Shift
 from station.store.objects.shifts import Shifts as ShiftsStore
 from station.units import utc_now
 
@@ -47,9 +47,12 @@ class Shifts:
 
         Abandoned orders do not count; money given back for another reason makes no room for more.
         """
-        entries = await self._shifts.entries(shift_id)
-        abandoned = {entry.order for entry in entries if entry.kind == ABANDONED}
-        return sum(max(entry.amount_fen, 0) for entry in entries if entry.order not in abandoned)
+        return await self._shifts.taken_fen(shift_id)
+
+    async def allow(self, shift: Shift, most_fen: int) -> None:
+        """Note what a shift may take in all; each order is held to it when it is entered."""
+        if shift.most_fen != most_fen:
+            await self._shifts.allow(shift.id, most_fen)
 
     async def close(
         self,
@@ -92,10 +95,7 @@ class Drawer:
 
     async def shift_of(self, by: str) -> str:
         """Return the id of a clerk's open shift. Raises NeedsShift when there is none."""
-        shift = await self._shifts.open_of(by)
-        if shift is None:
-            raise NeedsShift(f"{by} has no open shift; open one first")
-        return shift.id
+        return (await self._shift_of(by)).id
 
     async def check(
         self, by: str, kind: str, amount_fen: int, approved_by: str | None, subject: str = ""
@@ -105,9 +105,17 @@ class Drawer:
         `approved_by` is the id of an approval, which has to be for the subject (the order that is
         undone, or the account) where one is named. Raises NeedsShift, LimitReached, NeedsApproval.
         """
-        shift_id = await self.shift_of(by)
-        taken_fen = await self._shifts.taken_fen(shift_id) if amount_fen > 0 else 0
+        shift = await self._shift_of(by)
+        if amount_fen > 0:
+            await self._shifts.allow(shift, (await self._limits.of(by)).shift_max_fen)
+        taken_fen = await self._shifts.taken_fen(shift.id) if amount_fen > 0 else 0
         await self._limits.check(by, kind, amount_fen, approved_by, taken_fen, subject)
+
+    async def _shift_of(self, by: str) -> Shift:
+        shift = await self._shifts.open_of(by)
+        if shift is None:
+            raise NeedsShift(f"{by} has no open shift; open one first")
+        return shift
 
 
 def closed_shift(

@@ -19,6 +19,7 @@ from station.errors import Conflict
 from station.store.driver import Collection, Document
 from station.store.objects.accounts import Account, Accounts
 from station.store.objects.base import Many, Objects, Page, matching
+from station.store.objects.shifts import check_room, taken_fen
 
 OrderKind = Literal[
     "opening",
@@ -107,6 +108,8 @@ class Order:
     reversed_by: str | None = None
 
 
+# Kinds that a second person looks at instead of the limit of the shift.
+UNLIMITED: tuple[OrderKind, ...] = ("correction",)
 UNFINISHED = "this account has an unfinished order: finish or abandon it first"
 
 assert {*PROGRESS} <= {each.name for each in fields(Order)}, "a field of PROGRESS is not an order's"
@@ -166,11 +169,13 @@ class Orders(Objects[Order]):
     ) -> Order:
         """Insert an order with all that it does, or nothing; return it as it stands.
 
-        The same request again returns the order that it made. Raises Conflict.
+        The same request again returns the order that it made. Raises Conflict, and LimitReached
+        when its shift would take more than it may: of two orders at once one sees the other.
         """
 
         async def work(session: Any) -> None:
             await self._hold_shift(order.shift, order.id, session)
+            await self._check_room(order, session)
             for change in ended:
                 await self._forward(change, session)
             for account in accounts:
@@ -277,6 +282,16 @@ class Orders(Objects[Order]):
         query = {"_id": shift, "state": "open"}
         if not await self._shifts.update(query, {"$set": {"held": by}}, session=session):
             raise Conflict("the shift was closed meanwhile; open one first")
+
+    async def _check_room(self, order: Order, session: Any) -> None:
+        """Refuse an order for which its shift, which is held, has no room. Raises LimitReached."""
+        if order.shift is None or order.amount_fen <= 0 or order.kind in UNLIMITED:
+            return
+        shift = await self._shifts.find_one({"_id": order.shift}, session=session)
+        most_fen = None if shift is None else shift.get("most_fen")
+        if most_fen is not None:
+            taken = await taken_fen(self._collection, order.shift, session)
+            check_room(order.by, taken, order.amount_fen, most_fen)
 
     async def _forward(self, change: OrderChange, session: Any) -> None:
         before, after = self._to_document(change.before), self._to_document(change.after)

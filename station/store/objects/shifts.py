@@ -13,11 +13,12 @@ transaction, so a close sees when an order came after it had added up.
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Any, Literal
 
 from pymongo.errors import DuplicateKeyError
 
-from station.errors import Conflict
+from station.errors import Conflict, LimitReached
 from station.store.driver import Collection, Document
 from station.store.objects.base import Many, Objects, Page, matching
 
@@ -77,6 +78,7 @@ class Shift:
     """A clerk's shift; money in fen, moments UTC. An open one has neither number nor report.
 
     `pieces` is how the counted sum was made up, the largest face first, where that was told.
+    `most_fen` is what may be taken from customers in it, as the drawer allowed it last.
     """
 
     id: str
@@ -90,6 +92,7 @@ class Shift:
     closed_by: str | None = None
     counted_fen: int | None = None
     pieces: tuple[Pieces, ...] = ()
+    most_fen: int | None = None
     note: str = ""
     report: Report | None = None
 
@@ -117,6 +120,15 @@ class Shifts(Objects[Shift]):
         document = await self._collection.find_one({"clerk": clerk, "state": "open"})
         return None if document is None else self._from_document(document)
 
+    async def allow(self, shift_id: str, most_fen: int) -> None:
+        """Let an open shift take so much from customers in all; see `Orders.enter`."""
+        query = {"_id": shift_id, "state": "open"}
+        await self._collection.update(query, {"$set": {"most_fen": most_fen}})
+
+    async def taken_fen(self, shift_id: str) -> int:
+        """Return what a shift has taken from customers so far; see the function."""
+        return await taken_fen(self._orders, shift_id)
+
     async def close(
         self, shift_id: str, closed: Callable[[Shift, Many[Entry], int], Shift]
     ) -> Shift:
@@ -139,10 +151,6 @@ class Shifts(Objects[Shift]):
             except DuplicateKeyError:
                 continue  # Another shift took the number.
         raise Conflict(f"shift {shift_id} gets orders right now; close it again")
-
-    async def entries(self, shift_id: str) -> Many[Entry]:
-        """Return what each order did to the drawer of a shift, the oldest first."""
-        return await self._entries(shift_id)
 
     async def list(
         self,
@@ -200,6 +208,29 @@ class Shifts(Objects[Shift]):
             tuple(held["unfinished"]),
         )
         return super()._from_document({**document, "report": report})
+
+
+async def taken_fen(orders: Collection, shift_id: str, session: Any = None) -> int:
+    """Return what the orders of a shift took from customers.
+
+    What was abandoned in the shift itself does not count; money given back for another reason, or
+    in a later shift, makes no room.
+    """
+    undone = {"state": ABANDONED, "ended_shift": {"$in": [shift_id, None]}}
+    wanted = {"shift": shift_id, "amount_fen": {"$gt": 0}, "$nor": [undone]}
+    sums = {"_id": None, "taken_fen": {"$sum": "$amount_fen"}}
+    found = await orders.aggregate([{"$match": wanted}, {"$group": sums}], session=session)
+    return int(found[0]["taken_fen"]) if found else 0
+
+
+def check_room(clerk: str, taken_fen: int, amount_fen: int, most_fen: int) -> None:
+    """Refuse to take more in one shift than the clerk may. Raises LimitReached."""
+    if taken_fen + amount_fen > most_fen:
+        more, most = Decimal(amount_fen).scaleb(-2), Decimal(most_fen).scaleb(-2)
+        raise LimitReached(
+            f"with {more} more, {clerk} takes more than {most} in one shift; close the shift and"
+            " hand over the money"
+        )
 
 
 def _entries_of(order: Document, shift_id: str) -> Iterator[Entry]:
