@@ -14,6 +14,7 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from station.errors import DatabaseDown, StartError
+from station.store.abandoned import end_abandoned
 from station.store.driver import (
     AUTHENTICATION_FAILED,
     UNAUTHORIZED,
@@ -209,6 +210,8 @@ INDEXES = (
     Index("imports", [("expires_at", 1)], {"expireAfterSeconds": 0}),
     Index("import_rows", [("import", 1), ("number", 1)], {}),
     Index("import_rows", [("import", 1), ("outcome", 1), ("number", 1)], {}),
+    Index("import_rows", [("import", 1), ("order", 1)], {}),
+    Index("imports", [("station", 1), ("heading", 1)], {}),
     Index("import_rows", [("expires_at", 1)], {"expireAfterSeconds": 0}),
     Index("attempts", [("last_at", 1)], {"expireAfterSeconds": ATTEMPTS_S}),
     Index("sessions", [("user", 1)], {}),
@@ -367,6 +370,7 @@ async def _prepare(
     hello = await client.admin.command("hello")
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise StartError("the database gives no transactions: make it a replica set (of one)")
+    await end_abandoned(client)
     version = await database.settings.get("schema") or 0
     if version > SCHEMA_VERSION:
         raise StartError(
