@@ -33,6 +33,7 @@ from station.handlers.parameter_orders import (
     Targets,
 )
 from station.handlers.parameter_views import KIND_NAMES
+from station.handlers.parameters import groups_of
 from station.handlers.people import Permission
 from station.protocols.dlt645.requests import Authority
 from station.store.objects.base import new_id
@@ -174,7 +175,6 @@ class ClockHandler(ParameterOrderHandler):
         ]
         view = ClockList(items=items, total=total, bands=bands)
         pause = pause_before(utc_now(), self.parts.config.site.zone_info)
-        terminals = self.parts.registry.terminals.values()
         self.set_status(status)
         if self.is_download or self.wants_json:
             await self.show_list("clock.html", view, items, COLUMNS)
@@ -187,7 +187,7 @@ class ClockHandler(ParameterOrderHandler):
             ways=WAYS,
             levels=LEVELS,
             over_s=OVER_S,
-            groups=sorted({name for each in terminals for name in each.groups}),
+            groups=groups_of(self.parts),
             waits_until=utc_now() + pause if pause else None,
             request_id=secrets.token_hex(REQUEST_ID_SIZE),
             **context,

@@ -32,5 +32,7 @@ PARAMETER_SENTENCES: tuple[str, ...] = (
     N_("clocks of %(protocol)s are not set from here"),
     N_("no clock is known to be off by more than %(number)s s"),
     N_("its clock is off by %(number)s s: a broadcast corrects %(most)s s at most"),
+    N_("there is a template of this name already"),
+    N_("nothing is wanted of %(address)s"),
     N_("this template is for a %(kind)s"),
 )

@@ -26,6 +26,7 @@ from station.handlers.parameter_views import (
     choices_of,
     parameter_view,
 )
+from station.handlers.parts import Parts
 from station.handlers.people import Permission
 from station.store.objects.meters import Meter
 from station.store.objects.parameters import DeviceKind, Parameter, ParameterState
@@ -59,6 +60,11 @@ class DeviceParameters(BaseModel):
     problem: str
     items: list[ParameterView]
     total: int
+
+
+def groups_of(parts: Parts) -> list[str]:
+    """Return the groups of the terminals, to be offered; those of meters alone are typed."""
+    return sorted({name for each in parts.registry.terminals.values() for name in each.groups})
 
 
 class ParameterHandler(Handler):
@@ -108,12 +114,8 @@ class ParametersHandler(ParameterHandler):
             filter=query,
             state_names=STATE_NAMES,
             device_kinds=KIND_NAMES,
-            groups=[] if self.wants_json else await self._groups(),
+            groups=groups_of(self.parts),
         )
-
-    async def _groups(self) -> list[str]:
-        found = {name for each in self.parts.registry.terminals.values() for name in each.groups}
-        return sorted(found)
 
 
 class DeviceParametersHandler(ParameterHandler):

@@ -1,6 +1,7 @@
 """Parameters through the pages: wanted, read, shown before they are sent, set, and read back."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from web_helpers import Office, Visitor, text_of, words_of
@@ -225,3 +226,39 @@ async def test_clocks_are_looked_at_and_set(site: Office) -> None:
     refused = await boss.post("/clock/synchronise", kind="terminal", all="true", request_id="c3")
     assert refused.code == 400
     assert (await boss.get("/clock?format=csv")).body.count(b"\n") >= 3
+
+
+async def test_a_template_for_a_group(site: Office) -> None:
+    boss = await site.somebody("technician")
+    terminal = await site.database.terminals.get(TERMINAL)
+    far = Terminal("02007777", "Far", groups=("district",))
+    await site.parts.archive.add_terminal(far)
+    await site.parts.archive.save_terminal(replace(terminal, groups=("district",)))
+    body = {"name": "server", "values": {"F36": {"limit": "10"}, "F3": {"main_port": "7009"}}}
+    status, template = await boss.json("POST", "/api/parameters/templates", body)
+    assert (status, set(template["values"])) == (201, {"F36", "F3"})
+    assert (await boss.json("POST", "/api/parameters/templates", body))[0] == 400
+    own = {"values": {"F10.1": {"port": "2"}}}
+    status, refused = await boss.json("POST", "/api/parameters/templates", {**body, **own})
+    assert (status, refused["error"]["field"]) == (400, "code")
+    path = f"/parameters/templates/{template['id']}"
+    assert (await boss.post(path, code="F3", **{"value.main_port": ""})).code == 303
+    assert "Monthly traffic limit" in words_of(await boss.get(path))
+    assert "Up-link mode" in words_of(await boss.get(f"{path}?code=F8"))
+
+    targets = {"group": "district", "template": template["id"]}
+    status, plan = await boss.json("POST", "/api/parameters/dry_run", targets)
+    assert (status, plan["total"], plan["frames"]) == (200, 2, 2)
+    assert not {row["device"]: row["online"] for row in plan["items"]}["02007777"]
+    order = {**targets, "request_id": "t1", "purpose": "limit"}
+    status, taken = await boss.json("POST", "/api/parameters/set", order)
+    assert (status, taken["total"]) == (201, 2)
+    view = await batch_ended(boss, taken["batch"], count=1)
+    states = {item["meter"]: item["state"] for item in view["items"]}
+    assert states == {TERMINAL: "confirmed", "02007777": "queued"}
+    row = (await rows(boss))["F36"]
+    assert (row["state"], row["wanted_by"]) == ("same", "template server")
+    assert (await boss.json("DELETE", f"/api{path}"))[0] == 200
+    page = await boss.post("/parameters/templates", name="like", like=TERMINAL)
+    assert page.code == 303
+    assert "Monthly traffic limit" in words_of(await boss.get(page.headers["Location"]))

@@ -5,6 +5,9 @@ and none of them is met here.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from dlt645 import MeterServerService
@@ -12,6 +15,7 @@ from stations import StationProcess, until
 
 ADDRESS = "000000202611"
 TERMINAL = "99000009"
+PASSWORD = "000000"
 EXPECTED = {
     "energy_import_total": "12345.67",
     "energy_import_t1": "1000.01",
@@ -26,8 +30,8 @@ EXPECTED = {
 
 
 @pytest.fixture
-def meter_port() -> Iterator[int]:
-    """The TCP port of a meter that knows the values of EXPECTED."""
+def meter() -> Iterator[MeterServerService]:
+    """A meter that knows the values of EXPECTED."""
     service = MeterServerService.new_tcp_server("127.0.0.1", 0, timeout=60.0)
     service.set_address(bytes.fromhex(ADDRESS)[::-1])  # As on the wire, lowest digits first.
     service.set_00(0x00010000, 12345.67)
@@ -40,8 +44,14 @@ def meter_port() -> Iterator[int]:
     service.set_02(0x02060000, 0.987)
     service.set_02(0x02800002, 50.02)
     assert service.start()
-    yield service.server.port
+    yield service
     service.stop()
+
+
+@pytest.fixture
+def meter_port(meter: MeterServerService) -> int:
+    """The TCP port of the meter."""
+    return int(meter.server.port)
 
 
 def check_reading(station: StationProcess) -> None:
@@ -53,6 +63,16 @@ def check_reading(station: StationProcess) -> None:
     station.call(f"/api/tasks/{made['id']}/run", {})
     stored = until(lambda: readings(station) == EXPECTED, "readings stored")
     assert stored
+
+
+def ended(station: StationProcess, command: dict[str, Any]) -> dict[str, Any]:
+    """Return a command once it has ended."""
+
+    def look() -> dict[str, Any] | None:
+        now = station.call(f"/api/commands/{command['id']}")
+        return now if now["state"] in ("confirmed", "failed", "expired") else None
+
+    return until(look, "the command has ended")
 
 
 def readings(station: StationProcess) -> dict[str, str]:
@@ -91,3 +111,38 @@ terminals:
     station.call("/api/terminals", {"address": TERMINAL, "name": "Bridge"})
     station.call("/api/meters", {"address": ADDRESS, "name": "peer", "link": TERMINAL})
     check_reading(station)
+
+
+def test_takes_a_clock_a_password_and_an_address(
+    station: StationProcess, meter_port: int, meter: MeterServerService
+) -> None:
+    """Its clock stands still and shows what was written; its levels begin without a password."""
+    assert meter.password_manager.set_password(bytearray.fromhex("02000000"))
+    wrong = datetime.now(ZoneInfo("Asia/Shanghai")) - timedelta(minutes=20)
+    meter.set_04(0x04000101, wrong.strftime("%y%m%d0") + str(wrong.isoweekday() % 7))
+    meter.set_04(0x04000102, wrong.strftime("%H%M%S"))
+    station.call("/api/channels", {"name": "line-1", "url": f"socket://127.0.0.1:{meter_port}"})
+    station.call("/api/meters", {"address": ADDRESS, "name": "peer", "link": "line-1"})
+    station.wait_online("line-1")
+
+    targets = {"kind": "meter", "devices": [ADDRESS]}
+    (look,) = station.call("/api/clock/check", targets)["items"]
+    off_s = ended(station, look)["result"]["deviation_s"]
+    assert -1230 < off_s < -1195
+    order = {"purpose": "test", "request_id": "clock", "way": "set", "even_now": True}
+    order |= {"level": 2, "password": PASSWORD, **targets}
+    (command,) = station.call("/api/clock/synchronise", order)["items"]
+    set_to = ended(station, command)
+    assert (set_to["state"], abs(set_to["result"]["deviation_s"]) < 6) == ("confirmed", True)
+
+    change = {"kind": "set", "meter": ADDRESS, "purpose": "test", "level": 2}
+    new = {"request_id": "pw", "parameter": "password", "new_password": "765432"}
+    command = station.call("/api/commands", {**change, **new, "password": PASSWORD})
+    assert ended(station, command)["state"] == "confirmed"
+    again = {**new, "request_id": "pw2", "password": PASSWORD}
+    assert ended(station, station.call("/api/commands", {**change, **again}))["state"] == "failed"
+
+    move = {"request_id": "ad", "parameter": "address", "value": "000000202699"}
+    command = station.call("/api/commands", {**change, **move})
+    assert ended(station, command)["result"]["address"] == "000000202699"
+    assert bytes(meter.address[:6]) == bytes.fromhex("992620000000")
