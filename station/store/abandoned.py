@@ -21,7 +21,7 @@ IDLE_S = 0.3
 async def end_abandoned(client: "AsyncIOMotorClient[Document]") -> int:
     """End the transactions of this user that are idle, and return how many there were."""
     idle = {"transaction.timeInactiveMicros": {"$gte": round(IDLE_S * 1e6)}}
-    looking = [
+    looking: list[Document] = [
         {"$currentOp": {"allUsers": False, "idleSessions": True}},
         {"$match": {"type": "idleSession", **idle}},
     ]

@@ -200,6 +200,7 @@ class Run:
             self._ground.kill_readers()
         if victim in STATIONS:
             self.is_dead = True
+            assert self.pid, "it takes no step before it has told who it is"
             os.kill(self.pid, signal.SIGKILL)
         if victim in DATABASES:
             self._ground.kill_database()
