@@ -85,7 +85,7 @@ class Archive:
             await self.publish_terminals(keys)
         elif kind == "meters":
             for address in keys:
-                self._memory.forget(address)
+                self._memory.forget_if_known(address)
             self._changed()
         elif kind == "places":
             self._tree_changed()

@@ -1,11 +1,14 @@
 """Imports into the archive: a file becomes a preview, a preview is applied, and may be undone.
 
 Nothing in the archive changes before somebody applies the preview; then all of its rows do, or
-none. One piece of work is under way at a time; it is told about here while it lasts, and its
-outcome is in the store. Whoever depends on the archive hears of it once, at the end.
+none: they go in portion by portion, and if one of them cannot, all go back. A station that was cut
+off meanwhile goes on at its next start. One piece of work is under way at a time; it is told about
+here while it lasts, and its outcome is in the store. Whoever depends on the archive hears of it at
+the end.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +20,22 @@ from station.collector.archive import Archive
 from station.collector.import_rows import TABLES, Surroundings, fields_of_heads, plan_rows
 from station.collector.planner import patiently
 from station.collector.sheets import read_cells
-from station.errors import Conflict, InvalidValue, StationError
+from station.errors import Conflict, DatabaseDown, InvalidValue, StationError
 from station.live import Feed
 from station.store.database import Database
 from station.store.objects.base import new_id
-from station.store.objects.imports import KEPT, Import, Progress, RowsChanged
+from station.store.objects.imports import (
+    KEPT,
+    ROWS_AT_ONCE,
+    Import,
+    MovedOn,
+    Progress,
+    RowsChanged,
+    changed_rows,
+)
 from station.units import utc_now
+
+log = logging.getLogger(__name__)
 
 THINGS_AT_ONCE = 500  # Read from the archive: some 10 ms.
 OUTCOMES_KEPT = 100  # Of work that ended; who asks later looks at the import itself.
@@ -52,15 +65,24 @@ class Work:
 class ArchiveImports:
     """Makes previews, applies and undoes them."""
 
-    def __init__(self, database: Database, archive: Archive, feed: Feed) -> None:
+    def __init__(self, database: Database, archive: Archive, feed: Feed, station: str) -> None:
+        self._station = station
         self._database = database
         self._archive = archive
         self._feed = feed
         self._works: dict[str, Work] = {}  # By import; the oldest first.
         self._task: asyncio.Task[None] | None = None
 
+    async def start(self) -> None:
+        """Go on with what the last process left on its way."""
+        for import_ in await self._database.imports.under_way(self._station):
+            act: Act = "undo" if import_.state == "applied" else "apply"
+            by = import_.undone_by if act == "undo" else import_.applied_by
+            self._begin(_work(import_, act, by, import_.changes), partial(self._carry, import_))
+            break  # There is never more than one.
+
     async def stop(self) -> None:
-        """End what is under way; what is not in the database by then does not happen."""
+        """Leave what is under way; the next start goes on with it."""
         await tasks.cancel(self._task)
 
     def work(self, import_id: str) -> Work | None:
@@ -97,6 +119,7 @@ class ArchiveImports:
             at=utc_now(),
             expires_at=utc_now() + KEPT,
             fields=tuple(name for name in columns if name is not None),
+            station=self._station,
             unread=tuple(unread),
             areas=areas,
         )
@@ -114,17 +137,17 @@ class ArchiveImports:
             raise Conflict(f"{import_.errors} rows have errors: correct them and send it again")
         if not import_.changes:
             raise Conflict("this import changes nothing")
-        self._begin(_work(import_, "apply", by, import_.changes), partial(
-            self._take, import_, self._database.imports.apply, by
-        ))  # fmt: skip
+        self._check_free()
+        begun = await self._database.imports.begin(import_, "applied", by, utc_now())
+        self._begin(_work(import_, "apply", by, import_.changes), partial(self._carry, begun))
 
     async def undo(self, import_: Import, *, by: str) -> None:
         """Begin to undo an import. Raises Conflict when that cannot be."""
         if import_.state != "applied":
             raise Conflict(f"import {import_.id} is not applied")
-        self._begin(_work(import_, "undo", by, import_.changes), partial(
-            self._take, import_, self._database.imports.undo, by
-        ))  # fmt: skip
+        self._check_free()
+        begun = await self._database.imports.begin(import_, "undone", by, utc_now())
+        self._begin(_work(import_, "undo", by, import_.changes), partial(self._carry, begun))
 
     async def discard(self, import_: Import) -> None:
         """Throw a preview away. Raises Conflict when it is no preview any more."""
@@ -156,9 +179,12 @@ class ArchiveImports:
         except StationError as error:
             work.error = str(error)
             work.keys = error.keys if isinstance(error, RowsChanged) else ()
-        except BaseException:
-            work.error = "it was broken off; nothing has changed"
+        except asyncio.CancelledError:
+            work.error = "it was broken off"
             raise
+        except Exception:  # A defect; whoever looks at the page is told.
+            log.exception("the %s of import %s failed", work.act, work.import_id)
+            work.error = "it failed by a defect of the station: see its log"
         finally:
             work.is_over = True
             self._tell(work)
@@ -181,21 +207,40 @@ class ArchiveImports:
         planned = plan_rows(import_.kind, rows, columns, around)
         await self._database.imports.keep(import_, planned, progress, len(rows))
 
-    async def _take(
-        self,
-        import_: Import,
-        take: Callable[[Import, str, datetime, Progress], Any],
-        by: str,
-        progress: Progress,
-    ) -> None:
-        await take(import_, by, utc_now(), progress)
-        # Nothing was learned yet of a new meter; after an undo it is gone.
-        is_new_meter = import_.kind == "meters" and import_.state == "preview"
-        outcomes = ("changed",) if is_new_meter else ("new", "changed")
-        await patiently(partial(self._publish, import_, outcomes))
+    async def _carry(self, import_: Import, progress: Progress) -> None:
+        """Take an import to where it heads, or back; a database that is down is waited for."""
+        imports = self._database.imports
+        if import_.heading != import_.state:
+            number, keys = await patiently(partial(imports.obstacles, import_))
+            if number:
+                import_ = await self._turn_round(import_, changed_rows(number, keys))
+        done, limit = 0, ROWS_AT_ONCE
+        while import_.heading:
+            try:
+                import_ = await imports.step(import_, limit)
+            except (DatabaseDown, MovedOn):
+                import_ = await patiently(partial(imports.get, import_.id))
+            except (Conflict, InvalidValue) as error:
+                if import_.heading != import_.state:
+                    import_ = await self._turn_round(import_, error)
+                elif limit > 1:
+                    limit = 1  # Somewhere here is what others have changed: it stays as it is.
+                else:
+                    import_ = await imports.step(import_, limit, leaving=True)
+            done = min(done + limit, import_.changes)
+            progress(done, import_.changes)
+        await patiently(partial(self._publish, import_))
+        if import_.trouble:
+            raise RowsChanged(import_.trouble, import_.keys)
 
-    async def _publish(self, import_: Import, outcomes: Sequence[str]) -> None:
-        keys = [key async for key in self._keys(import_, outcomes)]
+    async def _turn_round(self, import_: Import, error: StationError) -> Import:
+        log.warning("import %s goes back: %s", import_.id, error)
+        keys = error.keys if isinstance(error, RowsChanged) else ()
+        turn = partial(self._database.imports.turn_round, import_, str(error), keys)
+        return await patiently(turn)
+
+    async def _publish(self, import_: Import) -> None:
+        keys = [key async for key in self._keys(import_, ("new", "changed"))]
         await self._archive.imported(import_.kind, keys)
 
     async def _keys(self, import_: Import, outcomes: Sequence[str]) -> AsyncIterator[str]:

@@ -133,6 +133,11 @@ class Memory:
         self._fruitless.pop(meter, None)
         self._keep(MeterHealth(meter))
 
+    def forget_if_known(self, meter: str) -> None:
+        """Forget a meter of which something was learned; there is nothing to write of others."""
+        if meter in self._known or meter in self._times:
+            self.forget(meter)
+
     # Silence.
 
     def note_round(

@@ -205,7 +205,11 @@ def import_view(import_: Import, work: Work | None, language: Language) -> Impor
         applied_by=import_.applied_by,
         undone_at=import_.undone_at,
         undone_by=import_.undone_by,
-        **_work_fields(work, language),
+        **{
+            "error": language.sentence(import_.trouble) if import_.trouble else "",
+            "keys": list(import_.keys),
+            **_work_fields(work, language),
+        },
     )
 
 
@@ -225,12 +229,9 @@ def unkept_view(work: Work, language: Language) -> ImportView:
 def _work_fields(work: Work | None, language: Language) -> dict[str, Any]:
     if work is None:
         return {}
-    under_way = WorkView(act=work.act, done=work.done, total=work.total)
-    return {
-        "work": None if work.is_over else under_way,
-        "error": language.sentence(work.error) if work.error else "",
-        "keys": list(work.keys),
-    }
+    if not work.is_over:
+        return {"work": WorkView(act=work.act, done=work.done, total=work.total)}
+    return {"error": language.sentence(work.error), "keys": list(work.keys)} if work.error else {}
 
 
 def row_view(import_: Import, row: ImportRow, places: PlaceTree, language: Language) -> RowView:

@@ -149,15 +149,13 @@ class Collection:
         with our_errors():
             await self._collection.bulk_write(operations, ordered=False, session=session)
 
-    async def transaction(
-        self, work: Callable[[Any], Awaitable[Result]], *, timeout_s: float | None = None
-    ) -> Result:
+    async def transaction(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
         """Run `work(session)` so that all its writes happen, or none, and return its result.
 
-        It is run again when another writer came first, until the timeout. When the outcome is
-        unknown DatabaseDown is raised, and the caller may repeat it if repeating is harmless.
+        It is run again when another writer came first. When the outcome is unknown DatabaseDown
+        is raised, and the caller may repeat it if repeating is harmless.
         """
-        deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
+        deadline = time.monotonic() + self._timeout_s
         pause_s = CONFLICT_PAUSE_S
         with our_errors():
             async with self._session() as session:

@@ -1,16 +1,13 @@
 """Imports over HTTP: a table is sent in, looked at, applied as a whole, and undone."""
 
-import asyncio
 import csv
 import io
 import json
 from typing import Any
 
 import pytest
-import xlsxwriter
-from python_calamine import CalamineWorkbook
-from tornado.httpclient import HTTPResponse
-from web_helpers import Office, Visitor, text_of
+from import_helpers import act, cells_of, ended, preview, send, workbook
+from web_helpers import Office, text_of
 
 from station.store.objects.customers import Customer
 from station.store.objects.meters import Meter
@@ -26,60 +23,6 @@ async def archive(office: Office) -> Office:
     for address in ("000000000161", "000000000162"):
         await office.parts.archive.add_meter(Meter(address, f"Meter {address}", link=TERMINAL))
     return office
-
-
-def workbook(rows: list[list[Any]]) -> bytes:
-    file = io.BytesIO()
-    book = xlsxwriter.Workbook(file)
-    sheet = book.add_worksheet()
-    for number, row in enumerate(rows):
-        sheet.write_row(number, 0, row)
-    book.close()
-    return file.getvalue()
-
-
-def cells_of(content: bytes) -> list[list[Any]]:
-    return CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
-
-
-async def send(
-    visitor: Visitor, kind: str, content: bytes, name: str = "table.xlsx", **headers: str
-) -> HTTPResponse:
-    """Send a file as the form of the page does."""
-    edge = "----edge"
-    fields = {"_xsrf": visitor.cookies.get("_xsrf", ""), "kind": kind}
-    parts = [
-        f'--{edge}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
-        for key, value in fields.items()
-    ]
-    head = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-    body = b"".join([*parts, f"--{edge}\r\n{head}".encode(), content, f"\r\n--{edge}--".encode()])
-    headers = {"Content-Type": f"multipart/form-data; boundary={edge}", **headers}
-    return await visitor.send("POST", "/imports", body, headers)
-
-
-async def ended(visitor: Visitor, place: str) -> Any:
-    """Return an import once nothing is under way with it."""
-    for _ in range(400):
-        status, view = await visitor.json("GET", f"/api{place}")
-        assert status == 200, view
-        if view["work"] is None:
-            return view
-        await asyncio.sleep(0.02)
-    raise AssertionError("it is still under way")
-
-
-async def preview(visitor: Visitor, kind: str, rows: list[list[Any]]) -> tuple[str, Any]:
-    answer = await send(visitor, kind, workbook(rows))
-    assert answer.code == 303, answer.body
-    place = answer.headers["Location"]
-    return place, await ended(visitor, place)
-
-
-async def act(visitor: Visitor, place: str, name: str) -> Any:
-    answer = await visitor.post(f"{place}/{name}")
-    assert answer.code == 303, answer.body
-    return await ended(visitor, place)
 
 
 async def test_preview_shows_every_change_and_touches_nothing(archive: Office) -> None:

@@ -169,7 +169,7 @@ async def open_office(
         await audit.start()
         stops.push_async_callback(audit.stop)
         archive = Archive(real, registry, channels, scheduler, memory)
-        imports = ArchiveImports(real, archive, feed)
+        imports = ArchiveImports(real, archive, feed, config.station)
         stops.push_async_callback(imports.stop)
         given: dict[str, Any] = {
             "config": config,

@@ -101,13 +101,17 @@ class Objects(Generic[Thing]):
 
         Return the keys of those that are in another state than the first; then nothing is written.
         """
-        keys = [turn.key for turn in turns]
-        found = await self._collection.find({"_id": {"$in": keys}}, session=session)
-        standing = {document["_id"]: document for document in found}
-        strange = [turn.key for turn in turns if not self._is(standing.get(turn.key), turn.before)]
+        strange = await self.strangers(turns, session=session)
         if not strange:
             await self._collection.write([_operation(turn) for turn in turns], session=session)
         return strange
+
+    async def strangers(self, turns: Sequence[Turn], *, session: Any = None) -> list[str]:
+        """Return the keys of the things that are in another state than before these turns."""
+        keys = [turn.key for turn in turns]
+        found = await self._collection.find({"_id": {"$in": keys}}, session=session)
+        standing = {document["_id"]: document for document in found}
+        return [turn.key for turn in turns if not self._is(standing.get(turn.key), turn.before)]
 
     def _is(self, document: Document | None, state: Document | None) -> bool:
         if document is None or state is None:

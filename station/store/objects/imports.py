@@ -1,11 +1,14 @@
 """Imports: tables that were sent in, what each row would change, and what became of it.
 
-An import is there only with all its rows. It is applied, and undone, in one transaction that also
-takes its state forward, so it happens wholly and once; each thing must stand as the preview saw
-it, else nothing is written. Rows are kept as long as their import, and go with it.
+An import is there only with all its rows. It is applied from its first row up and undone from its
+last row down, a portion in a transaction: `position` says up to which row the archive is as the
+file wants it, and moves in the transaction that makes it true. `heading` is the state that it is
+on the way to, empty while it rests; whoever finds one on the way, after a crash say, can go on with
+it. What cannot be finished turns round and heads for the state that it came from. A whole table in
+one transaction is more than the cache of a small box holds.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -15,16 +18,17 @@ from pymongo.errors import BulkWriteError
 
 from station.errors import Conflict, InvalidValue
 from station.store.driver import Collection, Document
-from station.store.objects.base import Many, Objects, Page, Turn, new_id
+from station.store.objects.base import DUPLICATE_KEY, Many, Objects, Page, Turn, new_id
 from station.store.objects.changes import Changes, change_of
 
-ROWS_AT_ONCE = 500  # In one write: some 20 ms.
-TRANSACTION_MAX_S = 50.0  # The server ends one after 60 s.
+ROWS_AT_ONCE = 500  # In one transaction: some 50 ms and 3 MB of the cache.
 KEPT = timedelta(days=90)  # To see what an import did; the change log keeps it for ever.
 LOGGED = frozenset({"places", "terminals", "meters"})  # What the archive's change log is about.
 KEYS_SHOWN = 20  # Of the rows that hold up an import.
 
+State = Literal["preview", "applied", "undone"]
 Outcome = Literal["new", "changed", "unchanged", "error"]
+Keys = list[str]  # Named here, because the verb `list` hides the type inside the class.
 Progress = Callable[[int, int], None]  # Rows done, of all.
 
 
@@ -34,6 +38,10 @@ class RowsChanged(Conflict):
     def __init__(self, message: str, keys: Sequence[str]) -> None:
         super().__init__(message)
         self.keys = tuple(keys)
+
+
+class MovedOn(Conflict):
+    """The import is further on than this: look at it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +56,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """A row of the file: what stands there and what would; None is "not there"."""
+    """A row of the file: what stands there and what would; None is "not there".
+
+    Rows are applied in their `order`, which is their number unless it is given.
+    """
 
     number: int
     key: str
     outcome: Outcome
     _: KW_ONLY
+    order: int = 0
     before: Any = None
     after: Any = None
     problems: tuple[Problem, ...] = ()
@@ -64,7 +76,8 @@ class Import:
     """A table that was sent in. `kind` is "places", "terminals", "meters" or "customers".
 
     `fields` are those that the file has, `unread` the heads of its other columns; the counts are
-    rows by outcome. `areas` are those of the person who sent it.
+    rows by outcome. `areas` are those of the person who sent it. `trouble` is why the last act did
+    not happen, `keys` names things that were in its way.
     """
 
     id: str
@@ -74,10 +87,13 @@ class Import:
     by: str
     at: datetime
     expires_at: datetime
+    station: str
     fields: tuple[str, ...]
     unread: tuple[str, ...] = ()
     areas: tuple[str, ...] = ()
-    state: Literal["preview", "applied", "undone"] = "preview"
+    state: State = "preview"
+    heading: str = ""
+    position: int = 0
     new: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -86,6 +102,8 @@ class Import:
     applied_by: str = ""
     undone_at: datetime | None = None
     undone_by: str = ""
+    trouble: str = ""
+    keys: tuple[str, ...] = ()
 
     @property
     def changes(self) -> int:
@@ -160,94 +178,112 @@ class Imports(Objects[Import]):
 
     async def discard(self, import_id: str) -> None:
         """Remove a preview with its rows. Raises NotFound, and Conflict when it was applied."""
-        if not await self._collection.remove({"_id": import_id, "state": "preview"}):
+        if not await self._collection.remove({"_id": import_id, "state": "preview", "heading": ""}):
             raise Conflict(f"import {import_id} is {(await self.get(import_id)).state} already")
         await self._rows.remove({"import": import_id})
 
-    async def apply(self, import_: Import, by: str, at: datetime, progress: Progress) -> None:
-        """Bring every thing to the state of its row. Raises Conflict; RowsChanged names rows."""
-        change = {"state": "applied", "applied_by": by, "applied_at": at}
-        await self._take(import_, "preview", change, by, at, progress)
+    async def under_way(self, station: str) -> Many[Import]:
+        """Return the imports that this station has on the way."""
+        return await self._all({"station": station, "heading": {"$gt": ""}})
 
-    async def undo(self, import_: Import, by: str, at: datetime, progress: Progress) -> None:
-        """Bring every thing back. Raises Conflict, and RowsChanged when some were changed since."""
-        change = {"state": "undone", "undone_by": by, "undone_at": at}
-        await self._take(import_, "applied", change, by, at, progress)
+    async def begin(
+        self, import_: Import, heading: Literal["applied", "undone"], by: str, at: datetime
+    ) -> Import:
+        """Set an import at rest on the way to another state. Raises Conflict."""
+        change: Document = {"heading": heading, "trouble": "", "keys": []}
+        change |= {f"{heading}_by": by, f"{heading}_at": at}
+        query = {"_id": import_.id, "state": import_.state, "heading": "", "errors": 0}
+        if not await self._collection.update(query, {"$set": change}):
+            raise Conflict(f"import {import_.id} is not in the state {import_.state} any more")
+        return await self.get(import_.id)
 
-    async def _take(
-        self,
-        import_: Import,
-        state: str,
-        change: Document,
-        by: str,
-        at: datetime,
-        progress: Progress,
-    ) -> None:
-        """Turn all rows and take the state forward, in one transaction."""
-        forward = state == "preview"
+    async def obstacles(self, import_: Import) -> tuple[int, Sequence[str]]:
+        """Return how many things are in another state than the import saw or left; and some."""
+        things = self._targets[import_.kind]
+        is_up, position = import_.heading == "applied", import_.position
+        number = 0
+        keys: Keys = []
+        while rows := await self._portion(import_, is_up, position, ROWS_AT_ONCE):
+            strange = await things.strangers([_turn_of(row, is_up) for row in rows])
+            number += len(strange)
+            keys += strange[: KEYS_SHOWN - len(keys)]
+            position = _passed(rows, is_up)
+        return number, keys
+
+    async def step(
+        self, import_: Import, limit: int = ROWS_AT_ONCE, *, leaving: bool = False
+    ) -> Import:
+        """Turn the next rows on the way, or end it when there are none; return the import.
+
+        `leaving` passes them by as they are. Raises Conflict and InvalidValue when a thing is not
+        as it should be, or hangs on what is not there: then nothing is written.
+        """
+        is_up = import_.heading == "applied"
+        rows = await self._portion(import_, is_up, import_.position, limit)
+        if rows:
+            change: Document = {"position": _passed(rows, is_up)}
+        else:
+            change = {"state": import_.heading, "heading": "", **_unsaid(import_)}
+        turns = [] if leaving else [_turn_of(row, is_up) for row in rows]
 
         async def work(session: Any) -> None:
-            query = {"_id": import_.id, "state": state, "errors": 0}
+            query = {
+                "_id": import_.id,
+                "heading": import_.heading,
+                "position": import_.position,
+            }
             if not await self._collection.update(query, {"$set": change}, session=session):
-                raise Conflict(f"import {import_.id} is not in the state {state} any more")
-            strange: list[str] = []
-            done = 0
-            async for turns in self._turns(import_, forward):
-                strange += await self._turn(import_, turns, by, at, session)
-                done += len(turns)
-                progress(done, import_.changes)
-            if strange:
-                raise _changed(strange)
-            async for turns in self._turns(import_, forward):
-                await self._ties.check(import_.kind, turns, session)
+                raise MovedOn(f"import {import_.id} is at another row")
+            if turns:
+                await self._turn(import_, turns, session)
 
         try:
-            await self._collection.transaction(work, timeout_s=TRANSACTION_MAX_S)
+            await self._collection.transaction(work)
         except BulkWriteError as error:
+            wrong = error.details["writeErrors"][0]
+            if wrong["code"] != DUPLICATE_KEY:
+                raise
             # A key or a name that is unique was taken after the look at it.
-            taken = error.details["writeErrors"][0].get("keyValue", {})
-            words = " ".join(str(value) for value in taken.values())
+            words = " ".join(str(value) for value in wrong.get("keyValue", {}).values())
             raise Conflict(f"{words} is taken by another one") from None
+        return replace(import_, **change)
 
-    async def _turns(self, import_: Import, forward: bool) -> AsyncIterator[Sequence[Turn]]:
-        number = 0
-        while True:
-            found = await self._rows.find(
-                {
-                    "import": import_.id,
-                    "number": {"$gt": number},
-                    "outcome": {"$in": ["new", "changed"]},
-                },
-                order=[("number", 1)],
-                limit=ROWS_AT_ONCE,
-            )
-            if not found:
-                return
-            number = found[-1]["number"]
-            yield [
-                Turn(row["key"], row["before"], row["after"])
-                if forward
-                else Turn(row["key"], row["after"], row["before"])
-                for row in found
-            ]
+    async def turn_round(self, import_: Import, trouble: str, keys: Sequence[str]) -> Import:
+        """Head for the state that an import came from, and keep why."""
+        change = {"heading": import_.state, "trouble": trouble, "keys": [*keys]}
+        query = {"_id": import_.id, "heading": import_.heading}
+        await self._collection.update(query, {"$set": change})
+        return await self.get(import_.id)
 
-    async def _turn(
-        self, import_: Import, turns: Sequence[Turn], by: str, at: datetime, session: Any
-    ) -> Sequence[str]:
+    async def _portion(
+        self, import_: Import, is_up: bool, position: int, limit: int
+    ) -> Sequence[Document]:
+        query: Document = {"import": import_.id, "outcome": {"$in": ["new", "changed"]}}
+        query["order"] = {"$gt": position} if is_up else {"$lte": position}
+        order = [("order", 1 if is_up else -1)]
+        return await self._rows.find(query, order=order, limit=limit)
+
+    async def _turn(self, import_: Import, turns: Sequence[Turn], session: Any) -> None:
         things = self._targets[import_.kind]
         strange = await things.turn(turns, session=session)
-        if strange or import_.kind not in LOGGED:
-            return strange
+        if strange:
+            raise changed_rows(len(strange), strange[:KEYS_SHOWN])
+        await self._ties.check(import_.kind, turns, session)
+        if import_.kind not in LOGGED:
+            return
+        is_first = import_.state == "preview"
+        by = import_.applied_by if is_first else import_.undone_by
+        reason = f"import of {import_.file_name}"
+        if import_.heading != "applied" or not is_first:
+            reason = f"import of {import_.file_name} taken back"
         changes = []
         for turn in turns:
             before = None if turn.before is None else things.thing_of(turn.before)
             after = None if turn.after is None else things.thing_of(turn.after)
-            reason = f"import of {import_.file_name}"
             change = change_of(things.word, turn.key, before, after, by, reason)
             if change is not None:
-                changes.append(replace(change, at=at))
+                changes.append(change)
         await self._changes.enter_many(changes, session=session)
-        return []
 
     def _row_document(self, import_: Import, row: ImportRow) -> Document:
         things = self._targets[import_.kind]
@@ -256,6 +292,7 @@ class Imports(Objects[Import]):
             "import": import_.id,
             "expires_at": import_.expires_at,
             "number": row.number,
+            "order": row.order or row.number,
             "key": row.key,
             "outcome": row.outcome,
             "before": None if row.before is None else things.document_of(row.before),
@@ -321,8 +358,28 @@ class Ties:
                 raise _in_use(sorted({str(document[field]) for document in found}))
 
 
-def _changed(keys: Sequence[str]) -> RowsChanged:
-    return RowsChanged(f"{len(keys)} rows were changed by others meanwhile", keys[:KEYS_SHOWN])
+def changed_rows(number: int, keys: Sequence[str]) -> RowsChanged:
+    """Return the refusal of an import because things are in another state than it saw or left."""
+    return RowsChanged(f"{number} rows were changed by others meanwhile", keys)
+
+
+def _unsaid(import_: Import) -> Document:
+    """Return what takes back who did it, for an import that came back to where it was."""
+    if import_.heading != import_.state:
+        return {}
+    act = "applied" if import_.state == "preview" else "undone"
+    return {f"{act}_by": "", f"{act}_at": None}
+
+
+def _turn_of(row: Document, is_up: bool) -> Turn:
+    if is_up:
+        return Turn(row["key"], row["before"], row["after"])
+    return Turn(row["key"], row["after"], row["before"])
+
+
+def _passed(rows: Sequence[Document], is_up: bool) -> int:
+    """Return the position once these rows are turned."""
+    return int(rows[-1]["order"]) if is_up else int(rows[-1]["order"]) - 1
 
 
 def _in_use(keys: Sequence[str]) -> RowsChanged:
