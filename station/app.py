@@ -8,10 +8,16 @@ import secrets
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tornado.netutil import bind_sockets
 
 from station import tasks
+from station.business.alarms import Alarms
+from station.business.mail import Mail
+from station.business.outbox import Carrier, Outbox
+from station.business.watch import Watch
+from station.business.webhook import Webhook
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
@@ -21,7 +27,7 @@ from station.collector.completeness import Completeness
 from station.collector.errands import Tools
 from station.collector.execution import Execution
 from station.collector.keeper import Keeper
-from station.collector.memory import Memory
+from station.collector.memory import DEAD_AFTER, Memory
 from station.collector.parameters import Parameters
 from station.collector.planner import Planner
 from station.collector.reader import Reader
@@ -134,6 +140,7 @@ class Station:
         self.trace.start()
         self._on_stop("trace", self.trace.stop)
         zone, database = config.site.zone_info, self.database
+        outbox, self.alarms = await self._make_alarms()
         reports = Reports(
             meters=database.meters,
             events=database.events,
@@ -141,6 +148,7 @@ class Station:
             feed=self.feed,
             station=config.station,
             zone=zone,
+            on_events=self.alarms.take,
         )
         reports.start()
         self._on_stop("reports", reports.stop)
@@ -176,6 +184,10 @@ class Station:
         )
         self.archive = Archive(database, self.registry, channels, scheduler, memory)
         await self.archive.publish()
+        outbox.start()
+        self._on_stop("alarm messages", outbox.stop)
+        self.alarms.start()
+        self._on_stop("alarms", self.alarms.stop)
         imports = ArchiveImports(database, self.archive, self.feed, config.station)
         await imports.start()
         self._on_stop("imports", imports.stop)
@@ -243,6 +255,8 @@ class Station:
             traffic=traffic,
             blocking=blocking,
             archive=self.archive,
+            alarms=self.alarms,
+            outbox=outbox,
             imports=imports,
             reader=reader,
             commands=commands,
@@ -277,6 +291,24 @@ class Station:
         )
         self._on_stop("database", database.close)
         return database
+
+    async def _make_alarms(self) -> tuple[Outbox, Alarms]:
+        """Return the alarms, and what tells people of them; neither is at work yet."""
+        config, database, zone = self.config, self.database, self.config.site.zone_info
+        url = (config.alarms.url or "").rstrip("/")
+        key = await database.settings.claim("webhook_key", secrets.token_hex(32))
+        webhook = Webhook(key, site=config.site.name, station=config.station, url=url)
+        carriers: dict[str, Carrier] = {"webhook": webhook}
+        if config.mail.host is not None:
+            carriers["email"] = Mail(config.mail, site=config.site.name, url=url, zone=zone)
+        outbox = Outbox(database, self.registry, carriers, config.station, zone)
+        watch = Watch(
+            database,
+            self.registry,
+            dead_after=DEAD_AFTER,
+            silent_after=timedelta(seconds=config.alarms.silent_after_s),
+        )
+        return outbox, Alarms(database, watch, self.registry, self.feed, outbox, config.station)
 
     async def _start_web(self, parts: Parts) -> None:
         web = self.config.web

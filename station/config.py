@@ -160,6 +160,31 @@ class PrepaidConfig(Section):
     approval_above_fen: Annotated[int, Field(ge=0, le=99_999_999)] = 100_00
 
 
+class AlarmsConfig(Section):
+    silent_after_s: Seconds = 300
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")] | None = None
+
+
+class MailConfig(Section):
+    host: str | None = None
+    port: Port = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    password_file: Path | None = None
+    sender: Annotated[str, Field(pattern=r"^[^\s@<>]+@[^\s@<>]+$")] = "station@localhost"
+
+    def password(self) -> str:
+        """Return the password for the mail server. Raises ConfigError when it cannot be read."""
+        if self.password_file is None:
+            return ""
+        try:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(
+                f"mail.password_file: cannot read {self.password_file}: {error.strerror}"
+            ) from None
+
+
 class LogConfig(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -173,6 +198,8 @@ class Config(Section):
     frontend: FrontendConfig = FrontendConfig()
     database: DatabaseConfig = DatabaseConfig()
     prepaid: PrepaidConfig = PrepaidConfig()
+    alarms: AlarmsConfig = AlarmsConfig()
+    mail: MailConfig = MailConfig()
     log: LogConfig = LogConfig()
 
 
@@ -217,7 +244,11 @@ def _rooted(config: Config, path: Path) -> Config:
     web = config.web.model_copy(
         update={"certificate": certificate and root / certificate, "key": key and root / key}
     )
-    return config.model_copy(update={"database": database, "prepaid": prepaid, "web": web})
+    password = config.mail.password_file
+    mail = config.mail.model_copy(update={"password_file": password and root / password})
+    return config.model_copy(
+        update={"database": database, "prepaid": prepaid, "web": web, "mail": mail}
+    )
 
 
 def _lines(node: yaml.Node | None, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:

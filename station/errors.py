@@ -77,6 +77,10 @@ class Refused(ExchangeError):
     """The device answered that it will not; the message holds its reasons."""
 
 
+class NotDelivered(StationError):
+    """Somebody outside did not take a message; the text says why."""
+
+
 class CardError(StationError):
     """Something about a card or its reader; `code` names it for programs, the text for people."""
 

@@ -13,7 +13,7 @@ Listener = Callable[[str, dict[str, Any]], None]
 class Feed:
     """Tells each topic to all who listen; a message is a dict that JSON can hold.
 
-    Topics: `links`, `frames`, `runs`, `readings`, `commands`, `events`, `orders`,
+    Topics: `links`, `frames`, `runs`, `readings`, `commands`, `events`, `alarms`, `orders`,
     `imports`.
     """
 

@@ -21,7 +21,7 @@ from station.handlers.people import Permission
 log = logging.getLogger(__name__)
 
 TOPICS = frozenset(
-    {"links", "frames", "runs", "readings", "commands", "events", "orders", "imports"}
+    {"links", "frames", "runs", "readings", "commands", "events", "orders", "imports", "alarms"}
 )
 WAITING_MAX = 500  # Messages for one page; a browser shows no more rows than that.
 RECHECK_S = 60.0  # How long a page may go on listening after its session has ended.

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from station.business.alarms import Alarms
+from station.business.outbox import Outbox
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
@@ -40,6 +42,8 @@ class Parts:
     traffic: TrafficLog
     blocking: Blocking
     archive: Archive
+    alarms: Alarms
+    outbox: Outbox
     imports: ArchiveImports
     reader: Reader
     commands: Commands

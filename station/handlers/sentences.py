@@ -5,6 +5,7 @@ may be such a sentence itself. The first form that fits counts: the narrow ones 
 wide ones. A form that is forgotten here is shown in English, which is no harm.
 """
 
+from station.handlers.alarm_sentences import ALARM_SENTENCES
 from station.handlers.archive_sentences import ARCHIVE_SENTENCES
 from station.handlers.audit_sentences import AUDIT_SENTENCES
 from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
@@ -43,6 +44,7 @@ ROLE_NAMES = {
 UNITS = (N_("yuan"),)  # The others are the same in every language.
 
 SENTENCES: tuple[str, ...] = (
+    *ALARM_SENTENCES,
     *ARCHIVE_SENTENCES,
     *AUDIT_SENTENCES,
     *CARD_SENTENCES,

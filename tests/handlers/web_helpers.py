@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,9 @@ from urllib.parse import urlencode
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.testing import bind_unused_port
 
+from station.business.alarms import Alarms
+from station.business.outbox import Outbox
+from station.business.watch import Watch
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
@@ -21,7 +25,7 @@ from station.collector.completeness import Completeness
 from station.collector.errands import Tools
 from station.collector.execution import Execution
 from station.collector.keeper import Keeper
-from station.collector.memory import Memory
+from station.collector.memory import DEAD_AFTER, Memory
 from station.collector.parameters import Parameters
 from station.collector.planner import Planner
 from station.collector.reader import Reader
@@ -103,6 +107,8 @@ async def open_office(
         feed = Feed()
         registry = Registry(feed, real.links, config.station)
         registry.start()
+        outbox = Outbox(real, registry, {}, config.station, zone)
+        watch = Watch(real, registry, dead_after=DEAD_AFTER, silent_after=timedelta(0))
         stops.push_async_callback(registry.stop)
         history = History(registry, real.link_events)
         history.start()
@@ -176,6 +182,8 @@ async def open_office(
             "database": real,
             "feed": feed,
             "registry": registry,
+            "alarms": Alarms(real, watch, registry, feed, outbox, config.station),
+            "outbox": outbox,
             "trace": trace,
             "history": history,
             "traffic": traffic,

@@ -97,6 +97,18 @@ class AlarmMessages(Objects[AlarmMessage]):
         found = await self._collection.find(query, order=[("due_at", 1), ("_id", 1)], limit=limit)
         return [self._from_document(document) for document in found]
 
+    async def untold_raises(self, messages: Sequence[AlarmMessage]) -> set[tuple[str, str]]:
+        """Return rule and alarm of those among these whose raising was not sent."""
+        wanted = {(each.rule, each.alarm) for each in messages if each.act == "cleared"}
+        query = {
+            "rule": {"$in": [*{rule for rule, _ in wanted}]},
+            "alarm": {"$in": [*{alarm for _, alarm in wanted}]},
+            "act": "raised",
+            "state": "sent",
+        }
+        sent = await self._collection.find(query, fields={"rule": 1, "alarm": 1}) if wanted else []
+        return wanted - {(each["rule"], each["alarm"]) for each in sent}
+
     async def next_due(self, station: str) -> datetime | None:
         """Return when the next one may be sent; None when nothing waits."""
         found = await self._collection.find(

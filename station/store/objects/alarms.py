@@ -147,6 +147,10 @@ class Alarms(Objects[Alarm]):
         )
         return [self._from_document(document) for document in found]
 
+    async def many(self, ids: Sequence[str]) -> dict[str, Alarm]:
+        """Return the alarms with these ids, by id; unknown ones are left out."""
+        return {each.id: each for each in await self._all({"_id": {"$in": [*ids]}})}
+
     async def latest(self, station: str, cause: str) -> Alarm | None:
         """Return the newest alarm of a cause, standing or not."""
         found = await self._collection.find(
