@@ -4,7 +4,6 @@ A page and its JSON are made from one view, so they cannot drift apart.
 """
 
 import asyncio
-import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,9 +14,11 @@ from pydantic import BaseModel, Field, ValidationError
 from tornado.web import HTTPError
 
 from station.errors import InvalidValue, StationError
+from station.handlers.areas import is_open
 from station.handlers.auditing import Audited
 from station.handlers.download import ROWS_MAX, XLSX_TYPE, Column, to_csv, to_xlsx, writing
 from station.handlers.identity import SESSION_COOKIE, status_of
+from station.handlers.json_bodies import ZERO, json_value
 from station.handlers.language import LANGUAGES
 from station.handlers.people import Permission
 from station.handlers.problems import InvalidBody, invalid_body
@@ -70,11 +71,18 @@ class Handler(Audited):
 
     # --- what came in -------------------------------------------------------------------------
 
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Return a text of the address or of a form. Raises HTTPError for one with a zero."""
+        text = super().decode_argument(value, name)
+        if ZERO in text:
+            raise HTTPError(400)
+        return text
+
     def parse_body(self, model: type[Model]) -> Model:
         """Return a JSON or form body as a model. Raises InvalidBody, which names the fields."""
         if self.is_json_body:
             try:
-                data = json.loads(self.request.body or b"{}")
+                data = json_value(self.request.body)
             except ValueError:
                 raise InvalidValue("body", self.language.say("expected JSON")) from None
             if not isinstance(data, dict):
@@ -228,6 +236,7 @@ class Handler(Audited):
             "language_names": LANGUAGES,
             "user": self.user,
             "can": lambda name: self.can(Permission(name)),
+            "opens": lambda path: not self.areas or is_open(path),
             "site": self.parts.config.site,
             "theme": "dark" if self.get_cookie("theme") == "dark" else "light",
             "now": utc_now(),

@@ -5,7 +5,7 @@ import gzip
 from datetime import datetime
 from pathlib import Path
 
-from tornado.web import StaticFileHandler
+from tornado.web import HTTPError, StaticFileHandler
 
 from station.handlers.identity import SECURITY_HEADERS
 
@@ -22,6 +22,12 @@ class StaticHandler(StaticFileHandler):
         self.clear_header("Server")
         for name, value in SECURITY_HEADERS.items():
             self.set_header(name, value)
+
+    def parse_url_path(self, url_path: str) -> str:
+        """Return the path of a file; no file's name holds a zero."""
+        if "\0" in url_path:
+            raise HTTPError(404)
+        return super().parse_url_path(url_path)
 
     async def get(self, path: str, include_body: bool = True) -> None:
         accepts = "gzip" in self.request.headers.get("Accept-Encoding", "")
