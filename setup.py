@@ -30,6 +30,7 @@ EMBEDDED = [
 ]
 
 TEST = [
+    "aiosmtpd>=1.4",
     "dlt645==3.2.0",
     # An independent peer; there is no wheel for other machines, and its tests are skipped there.
     'dlt698==1.0.1; python_version >= "3.11" and python_version < "3.15"'

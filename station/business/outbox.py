@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 from station import tasks
 from station.business.alarm_rules import due_at, is_told
+from station.business.told import TRIAL, Told
 from station.errors import DatabaseDown, NotDelivered
 from station.frontend.registry import Registry
 from station.store.database import Database
 from station.store.objects.alarm_rules import AlarmMessage, AlarmRule, MessageAct, new_message
-from station.store.objects.alarms import Alarm
+from station.store.objects.alarms import Act, Alarm
 from station.units import utc_now
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ SEND_TIMEOUT_S = 60.0  # For one delivery, whatever its protocol does.
 class Carrier(Protocol):
     """One way out; `station.business.mail.Mail` and `station.business.webhook.Webhook` are such."""
 
-    async def send(self, rule: AlarmRule, told: Sequence[tuple[AlarmMessage, Alarm]]) -> None:
+    async def send(self, rule: AlarmRule, told: Told) -> None:
         """Deliver these to all targets of the rule. Raises NotDelivered."""
         ...
 
@@ -145,6 +146,26 @@ class Outbox:
             *(self._send_all(rule, messages) for rule, messages in by_rule.items())
         )
 
+    async def try_out(self, rule: AlarmRule) -> None:
+        """Send a trial alarm by a rule, at once and once. Raises NotDelivered."""
+        now = utc_now()
+        act = Act(now, "raised")
+        alarm = Alarm(
+            TRIAL, TRIAL, "silent", "minor", "station", "", now, now,
+            station=self._station, name="", history=(act,),
+        )  # fmt: skip
+        message = new_message(rule.id, alarm.id, "raised", now, now, self._station)
+        await self._carry(rule, [(message, alarm)])
+
+    async def _carry(self, rule: AlarmRule, told: Told) -> None:
+        carrier = self._carriers.get(rule.way)
+        if carrier is None:
+            raise NotDelivered(f"{rule.way} is not set up on this station")
+        try:
+            await asyncio.wait_for(carrier.send(rule, told), SEND_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise NotDelivered("no answer in time") from None
+
     async def _send_all(self, rule_id: str, messages: Sequence[AlarmMessage]) -> None:
         rule = await self._database.alarm_rules.find(rule_id)
         if rule is None or not rule.enabled:
@@ -164,12 +185,9 @@ class Outbox:
             return True
         ids = [message.id for message, _ in told]
         try:
-            carrier = self._carriers.get(rule.way)
-            if carrier is None:
-                raise NotDelivered(f"{rule.way} is not set up on this station")
-            await asyncio.wait_for(carrier.send(rule, told), SEND_TIMEOUT_S)
-        except (NotDelivered, asyncio.TimeoutError) as error:
-            await self._put_off(told, str(error) or "no answer in time")
+            await self._carry(rule, told)
+        except NotDelivered as error:
+            await self._put_off(told, str(error))
             return False
         await self._messages.end(ids, "sent", utc_now())
         return True
@@ -194,7 +212,7 @@ class Outbox:
                 told.append((message, alarm))
         return told, needless
 
-    async def _put_off(self, told: Sequence[tuple[AlarmMessage, Alarm]], reason: str) -> None:
+    async def _put_off(self, told: Told, reason: str) -> None:
         now = utc_now()
         log.warning("alarm messages of rule %s: %s", told[0][0].rule, reason)
         old = [each.id for each, _ in told if now - each.created_at >= GIVE_UP]

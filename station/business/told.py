@@ -13,6 +13,8 @@ from station.words import Text
 
 Told = Sequence[tuple[AlarmMessage, Alarm]]
 
+TRIAL = "trial"  # The id of an alarm that is none.
+
 SEVERITY_NAMES = {
     "critical": Text("critical", "紧急"),
     "major": Text("major", "重要"),
@@ -29,6 +31,7 @@ _SINCE = Text("since", "始于")
 _DEVICES = Text("devices", "台设备")
 _TO_DO = Text("What to do", "处理建议")
 _ALARMS = Text("alarms", "条告警")
+_TRIAL = Text("trial: alarms of this rule arrive here", "试发：此规则的告警将发到这里")
 
 
 def subject_of(told: Told, site: str, language: str) -> str:
@@ -94,14 +97,16 @@ def _lines(
     ]
     if alarm.members_all > 1:
         lines.append(f"{alarm.members_all} {_in(_DEVICES, language)}: {', '.join(alarm.members)}")
-    if message.act == "raised":
+    if message.act == "raised" and alarm.id != TRIAL:
         lines.append(f"{_in(_TO_DO, language)}: {_in(KIND_BY_KEY[alarm.kind].advice, language)}")
-    if url:
+    if url and alarm.id != TRIAL:
         lines.append(f"{url}/alarms/{alarm.id}")
     return lines
 
 
 def _headline(message: AlarmMessage, alarm: Alarm, language: str) -> str:
+    if alarm.id == TRIAL:
+        return _in(_TRIAL, language)
     word = _CLEARED if message.act == "cleared" else SEVERITY_NAMES[alarm.severity]
     scope = _in(SCOPE_NAMES[alarm.scope], language)
     where = " ".join(
