@@ -239,7 +239,10 @@ class Station:
         limits = Limits(database.limits, database.approvals, allowed)
         self.sales = Sales(
             database, workplaces, self.feed, zone,
-            terms=SaleTerms(sale_max_fen=AMOUNT_MAX_FEN),  # Each clerk's limit is the drawer's.
+            terms=SaleTerms(
+                sale_max_fen=AMOUNT_MAX_FEN,  # Each clerk's limit is the drawer's.
+                profile=config.prepaid.profile,
+            ),
             drawer=Drawer(Shifts(database.shifts), limits),
         )  # fmt: skip
         audit = AuditWriter(database.audit, config.station)

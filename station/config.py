@@ -154,6 +154,7 @@ class ReaderConfig(Section):
 
 class PrepaidConfig(Section):
     keys: Path | None = None
+    profile: Literal["GW13", "GW09"] = "GW13"
     readers: Annotated[list[ReaderConfig], Field(max_length=16)] = []
     sale_max_fen: Annotated[int, Field(ge=1, le=99_999_999)] = 10_000_00
     shift_max_fen: Annotated[int, Field(ge=1, le=50_000_000)] = 200_000_00

@@ -21,6 +21,7 @@ STATE_NAMES = {
     "suspended": Text("suspended", "已暂停"),
     "closed": Text("closed", "已销户"),
 }
+PROFILE_NAMES = {"GW13": "Q/GDW 1365-2013", "GW09": "Q/GDW 365-2009"}
 STATE_COLOURS = {"opening": "blue", "open": "green", "suspended": "orange", "closed": "secondary"}
 ACCOUNT_WORDS: dict[str, Any] = {"state_names": STATE_NAMES, "state_colours": STATE_COLOURS}
 

@@ -10,6 +10,7 @@ from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.account_views import (
     ACCOUNT_WORDS,
     COLUMNS,
+    PROFILE_NAMES,
     AccountList,
     AccountView,
     account_views,
@@ -411,4 +412,9 @@ async def opening_offers(handler: AccountHandler) -> dict[str, Any]:
             versions.append(await handler.version_of(code))
         except NotFound:
             continue
-    return {"versions": versions, **await handler.desk_context()}
+    return {
+        "versions": versions,
+        "profiles": PROFILE_NAMES,
+        "site_profile": handler.parts.config.prepaid.profile,
+        **await handler.desk_context(),
+    }

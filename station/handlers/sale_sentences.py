@@ -17,6 +17,11 @@ SALE_SENTENCES: tuple[str, ...] = (
     N_("the account belongs to customer %(customer)s already"),
     N_("a number of zeros alone stands for a blank card"),
     N_("alarm amount 2 comes after 1: it cannot be higher"),
+    N_("cards of %(profile)s carry no ladder: choose a tariff without one, or other cards"),
+    N_(
+        "%(profile)s cards carry no ladder, and this tariff is on such cards"
+        " (accounts: %(number)s): enter it as a tariff of its own"
+    ),
     # What stands in the way.
     N_("this account has an unfinished order: finish or abandon it first"),
     N_("this account has a purchase %(count)s already"),

@@ -39,7 +39,13 @@ from station.handlers.tariff_views import (
     tariff_view,
     warning_views,
 )
-from station.prepaid.price_rules import check_begins, check_version, plan_warnings
+from station.prepaid.price_rules import (
+    WITHOUT_LADDER,
+    check_begins,
+    check_version,
+    has_ladder,
+    plan_warnings,
+)
 from station.prepaid.tariffs import Warned, amount_for, preview
 from station.store.objects.base import new_id
 from station.store.objects.tariffs import PriceSet, TariffState, TariffVersion
@@ -313,6 +319,18 @@ class ForwardHandler(OneTariffHandler):
         """Answer a change with the version as it stands."""
         self.done(await self.view_of(version), f"/tariffs/{version.id}", notice)
 
+    async def check_cards(self, version: TariffVersion) -> None:
+        """Refuse a ladder for accounts whose cards carry none. Raises Conflict."""
+        if not has_ladder(version):
+            return
+        for profile in WITHOUT_LADDER:
+            accounts = await self.parts.database.accounts.count_on(version.tariff, profile)
+            if accounts:
+                raise Conflict(
+                    f"{profile} cards carry no ladder, and this tariff is on such cards"
+                    f" (accounts: {accounts}): enter it as a tariff of its own"
+                )
+
     async def refuse(self, version_id: str, error: StationError) -> None:
         """Show the version again, and why not; for JSON the error goes on."""
         if self.wants_json:
@@ -328,6 +346,7 @@ class SubmitTariffHandler(ForwardHandler):
     @requires(Permission.CONFIGURE)
     async def post(self, version_id: str) -> None:
         try:
+            await self.check_cards(await self.parts.database.tariffs.get(version_id))
             version = await self.parts.database.tariffs.submit(version_id, self.person(), utc_now())
         except Conflict as error:
             await self.refuse(version_id, error)
@@ -344,6 +363,7 @@ class ApproveTariffHandler(ForwardHandler):
             version = await self.parts.database.tariffs.get(version_id)
             if version.state == "submitted":
                 check_begins(version, self.today())
+                await self.check_cards(version)
             approved = await self.parts.database.tariffs.approve(
                 version_id, self.person(), utc_now()
             )

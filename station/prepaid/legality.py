@@ -10,6 +10,7 @@ from station.errors import Conflict, InvalidValue
 from station.prepaid.cards.layout import Profile
 from station.prepaid.limits import yuan
 from station.prepaid.orders import user_type_of
+from station.prepaid.price_rules import check_profile
 from station.prepaid.terms import (
     ClosingRequest,
     MeterChangeRequest,
@@ -60,6 +61,8 @@ def new_account(
         asked = getattr(request, field)
         limits[field] = getattr(version, field) if asked is None else asked
         check_amount(field, limits[field])
+    profile = _profile(request.profile or terms.profile)
+    check_profile(version, profile)
     if 0 < limits["alarm1_fen"] < limits["alarm2_fen"]:
         raise InvalidValue("alarm2_fen", "alarm amount 2 comes after 1: it cannot be higher")
     account = Account(
@@ -68,7 +71,7 @@ def new_account(
         request.customer,
         tariff=request.tariff,
         owner=request.customer,
-        profile=_profile(request.profile or terms.profile),
+        profile=profile.value,
         user_type=user_type_of(version.main),
         ct=request.ct,
         pt=request.pt,
@@ -194,9 +197,9 @@ def _check_shown(account: Account, shown: int) -> None:
         )
 
 
-def _profile(name: str) -> str:
+def _profile(name: str) -> Profile:
     try:
-        return Profile(name).value
+        return Profile(name)
     except ValueError:
         names = ", ".join(each.value for each in Profile)
         raise InvalidValue("profile", f"expected one of {names}, got {name!r}") from None

@@ -24,6 +24,7 @@ from station.prepaid.tariffs import ENERGY_MAX, Warned, period_thresholds, price
 from station.store.objects.tariffs import PriceSet, SettlementDay, TariffVersion
 
 RATES_MAX = LAYOUTS[Profile.GW13].rates_max
+WITHOUT_LADDER = tuple(each.value for each in Profile if not LAYOUTS[each].has_ladder)
 BCD_DIGITS = 8  # Of a price and of a threshold.
 DAY_MAX = 28  # A meter takes no later day as a settlement day.
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
@@ -62,6 +63,22 @@ def check_begins(version: TariffVersion, today: date) -> None:
         raise InvalidValue(
             "effective_on", f"its first day, {version.effective_on}, lies in the past"
         )
+
+
+def check_profile(version: TariffVersion, profile: Profile) -> None:
+    """Check that cards of a profile have a place for all of a version. Raises InvalidValue."""
+    if not LAYOUTS[profile].has_ladder and has_ladder(version):
+        raise InvalidValue(
+            "tariff",
+            f"cards of {profile.value} carry no ladder: choose a tariff without one, or other"
+            " cards",
+        )
+
+
+def has_ladder(version: TariffVersion) -> bool:
+    """Tell whether a version needs cards that carry a ladder."""
+    sets = (version.main, *(() if version.backup is None else (version.backup,)))
+    return version.ladder_switch_at is not None or any(prices.thresholds for prices in sets)
 
 
 def check_prices(prices: PriceSet, name: str = "main") -> None:

@@ -128,9 +128,12 @@ class Accounts(Objects[Account]):
         query.update({name: value for name, value in wanted.items() if value is not None})
         return await self._page(query, skip, limit, order=[("_id", -1)])
 
-    async def count_on(self, tariff: str) -> int:
-        """Return how many living accounts have a tariff."""
-        return await self._collection.count({"tariff": tariff, "living": True})
+    async def count_on(self, tariff: str, profile: str | None = None) -> int:
+        """Return how many living accounts have a tariff, of one profile or of all."""
+        query: Document = {"tariff": tariff, "living": True}
+        if profile is not None:
+            query["profile"] = profile
+        return await self._collection.count(query)
 
     def _to_document(self, thing: Account) -> Document:
         document = super()._to_document(thing)
