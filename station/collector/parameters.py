@@ -29,6 +29,7 @@ from station.collector.parameter_units import (
     archived_entry,
     complete,
     normal_values,
+    query_units,
     set_units,
 )
 from station.errors import InvalidValue, NotFound
@@ -128,12 +129,15 @@ class Parameters:
     ) -> list[Parameter]:
         """Ask a device for parameters, or for all its rows, and return them as they are now.
 
-        Raises InvalidValue, LinkDown and what an exchange raises.
+        Each answer is kept as it comes. Raises InvalidValue, LinkDown and what an exchange raises.
         """
         chosen = [each.code for each in await self.rows(device)] if codes is None else [*codes]
         check_codes(kind_of(device), chosen)
-        told = await self.line(device, priority).read(chosen)
-        return await self.note(device, told)
+        line = self.line(device, priority)
+        noted = []
+        for together in asked_together(kind_of(device), chosen):
+            noted += await self.note(device, await line.read(together))
+        return noted
 
     async def note(self, device: Device, told: Mapping[str, Told]) -> list[Parameter]:
         """Keep what a device said."""
@@ -242,6 +246,13 @@ def check_protocol(device: Device) -> None:
         raise InvalidValue(
             "protocol", f"parameters of {word} of {device.protocol} are not set from here"
         )
+
+
+def asked_together(kind: DeviceKind, codes: Sequence[str]) -> list[Sequence[str]]:
+    """Return the codes in the parts that one question asks for."""
+    if kind == "terminal":
+        return [asked.codes for asked in query_units(codes)]
+    return [[code] for code in codes]
 
 
 def check_codes(kind: DeviceKind, codes: Iterable[str]) -> None:
