@@ -21,6 +21,7 @@ from station.collector.errands import ADDRESS, PASSWORD, check_order
 from station.collector.items import ITEMS
 from station.collector.plan import has_item
 from station.errors import Conflict, InvalidValue, StationError
+from station.handlers.areas import check_device
 from station.handlers.base import Handler, ListQuery
 from station.handlers.command_views import (
     COLUMNS,
@@ -192,8 +193,15 @@ class CommandsHandler(CommandHandler):
     async def get(self) -> None:
         query = self.parse_query(CommandsQuery)
         skip, limit = self.span(query)
+        sight = await self.sight()
         commands, total = await self.parts.database.commands.list(
-            query.text, query.state, query.kind, query.meter, skip=skip, limit=limit
+            query.text,
+            query.state,
+            query.kind,
+            query.meter,
+            skip=skip,
+            limit=limit,
+            among=None if sight is None else sight.devices,
         )
         items = await self.views_of(commands)
         view = CommandList(items=items, total=total)
@@ -213,6 +221,7 @@ class CommandsHandler(CommandHandler):
         try:
             body = self.parse_body(CommandBody)
             self.check_may(body.kind)
+            await check_device(self.parts, self.areas, body.meter)
             order = Order(
                 body.request_id,
                 body.kind,
@@ -253,6 +262,7 @@ class OneCommandHandler(CommandHandler):
     @requires(Permission.VIEW)
     async def get(self, command_id: str) -> None:
         command = await self.parts.database.commands.get(command_id)
+        await check_device(self.parts, self.areas, command.meter)
         view = await self.view_of(command)
         self.show(
             "command.html",
@@ -270,6 +280,7 @@ class CancelCommandHandler(CommandHandler):
     @requires(Permission.COLLECT)
     async def post(self, command_id: str) -> None:
         command = await self.parts.database.commands.get(command_id)
+        await check_device(self.parts, self.areas, command.meter)
         self.check_may(command.kind)
         assert self.user is not None, "a permission needs a person"
         cancelled = await self.parts.commands.cancel(command_id, self.user.name)

@@ -77,6 +77,7 @@ class EventsHandler(Handler):
         query = self.parse_query(EventsQuery)
         skip, limit = self.span(query)
         zone = self.parts.config.site.zone_info
+        sight = await self.sight()
         events, total = await self.parts.database.events.list(
             query.link,
             query.meter,
@@ -85,6 +86,8 @@ class EventsHandler(Handler):
             None if query.last_day is None else day_start(query.last_day + ONE_DAY, zone),
             skip=skip,
             limit=limit,
+            of_links=None if sight is None else sight.terminals,
+            of_meters=() if sight is None else sight.meters,
         )
         items = [event_view(event, self.language) for event in events]
         view = EventList(items=items, total=total)

@@ -33,6 +33,15 @@ from station.errors import (
     Refused,
     StationError,
 )
+from station.handlers.areas import (
+    DEVICE_QUERIES,
+    HOME,
+    Keeps,
+    Sight,
+    check_device,
+    sight_of,
+    way_of,
+)
 from station.handlers.bus_views import Buses
 from station.handlers.gate import PasswordGate, TooManyAttempts
 from station.handlers.language import Language, preferred_language
@@ -198,6 +207,8 @@ class Identity(RequestHandler):
         await self._identify()
         if not self.open_to_all:
             self._check_permission(_permissions.get(method.__func__))
+            if self.areas:
+                await self._check_areas()
         if self.request.method not in ("GET", "HEAD", "OPTIONS") and self.needs_xsrf:
             self.check_xsrf_cookie()
 
@@ -306,6 +317,28 @@ class Identity(RequestHandler):
             raise PasswordChangeNeeded(
                 self.language.say("this password was made for one login: change it first")
             )
+
+    async def _check_areas(self) -> None:
+        """Raise NotFound for a device outside the person's areas, Forbidden for a closed page."""
+        way = way_of(self.request.path, self.path_args)
+        named = [
+            value
+            for name in DEVICE_QUERIES
+            for value in self.get_query_arguments(name)
+            if value.strip()
+        ]
+        if way is Keeps.DEVICE:
+            named.append(self.path_args[0])
+        if self.request.path == "/":
+            self.redirect(HOME, status=303)
+        elif way is None or (way is Keeps.ASKED and not named):
+            raise Forbidden(self.language.say("this is of the whole site, and you work in areas"))
+        for address in named:
+            await check_device(self.parts, self.areas, address)
+
+    async def sight(self) -> Sight | None:
+        """Return the devices that the person deals with; None for all."""
+        return await sight_of(self.parts, self.areas)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         if isinstance(value, StationError):

@@ -109,6 +109,8 @@ class LinksHandler(Handler):
         query = self.parse_query(LinksQuery)
         skip, limit = self.span(query)
         await written(self.parts.registry.flush())  # The list is the store's.
+        sight = await self.sight()
+        among = None if sight is None else sight.terminals
         states, total = await self.parts.database.links.list(
             query.text,
             query.state,
@@ -119,9 +121,10 @@ class LinksHandler(Handler):
             protocol=query.protocol,
             flapping=query.flapping,
             sort=query.sort,
+            among=among,
         )
         items = [live_view(self.parts, state) for state in states]
-        counts = await self.parts.database.links.counts()
+        counts = await self.parts.database.links.counts(among)
         view = LinkList(
             items=items,
             total=total,

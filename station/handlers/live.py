@@ -42,6 +42,7 @@ class LiveHandler(Identity, WebSocketHandler):
         self._meter = self.get_query_argument("meter", "")
         self._waiting: deque[dict[str, Any]] = deque(maxlen=WAITING_MAX)
         self._something = asyncio.Event()
+        self._sight = await self.sight()
         self._telling = tasks.spawn(self._tell(), name="live page")
 
     def on_message(self, message: str | bytes) -> None:
@@ -55,7 +56,10 @@ class LiveHandler(Identity, WebSocketHandler):
     def _hear(self, topic: str, message: dict[str, Any]) -> None:
         if topic == "frames" and not self._is_wanted(message):
             return
-        self._waiting.append({**message, "topic": topic})
+        heard = message if self._sight is None else self._sight.heard(topic, message)
+        if heard is None:
+            return
+        self._waiting.append({**heard, "topic": topic})
         self._something.set()
 
     def _is_wanted(self, message: dict[str, Any]) -> bool:
@@ -98,6 +102,11 @@ class LiveHandler(Identity, WebSocketHandler):
         assert self.session is not None, "a permission needs a session"
         try:
             session = await self.parts.database.sessions.find(self.session.token_hash)
+            user = await self.parts.database.users.find(self.session.user)
+            if session is None or user is None or user.is_disabled:
+                return False
+            self.user = user  # Other areas may be theirs by now, or other devices in them.
+            self._sight = await self.sight()
         except DatabaseDown:
             return True  # Nobody can be logged out meanwhile; ask again in a minute.
-        return session is not None
+        return True

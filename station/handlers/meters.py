@@ -191,12 +191,16 @@ class MeterHandler(CurveHandler):
             answer_s=round(health.waited_s, 3),
         )
 
-    async def form_choices(self) -> dict[str, Any]:
-        """Return what the form of a meter offers."""
-        terminals, _ = await self.parts.database.terminals.list(limit=LINKS_MAX)
-        channels, _ = await self.parts.database.channels.list(limit=LINKS_MAX)
+    async def form_choices(self, link: str = "") -> dict[str, Any]:
+        """Return what the form of a meter offers; `link` is what it has, wherever that is."""
+        within = await self.parts.archive.places_of(self.areas)
+        terminals, _ = await self.parts.database.terminals.list(limit=LINKS_MAX, within=within)
         links = [(each.address, f"{each.address} {each.name}".strip()) for each in terminals]
-        links += [(each.name, each.name) for each in channels]
+        if within is None:
+            channels, _ = await self.parts.database.channels.list(limit=LINKS_MAX)
+            links += [(each.name, each.name) for each in channels]
+        elif link and not within.has_terminal(link):
+            links.append((link, link))
         say = self.language.say
         intervals = [
             (
@@ -211,7 +215,8 @@ class MeterHandler(CurveHandler):
 
     async def refuse(self, error: StationError, meter: Meter | None) -> None:
         """Show the form again with what was typed."""
-        choices = {} if self.wants_json else await self.form_choices()
+        link = "" if meter is None else meter.link
+        choices = {} if self.wants_json else await self.form_choices(link)
         self.refuse_form("meter_form.html", error, meter=meter, **choices)
 
     def _row(self, meter: Meter, readings: Sequence[Reading]) -> MeterRow:
@@ -341,7 +346,7 @@ class EditMeterHandler(MeterHandler):
         typed = {name: getattr(meter, name) for name in MeterBody.model_fields}
         typed["groups"] = ", ".join(meter.groups)
         typed["place"] = await path_of(self, meter.place)
-        choices = await self.form_choices()
+        choices = await self.form_choices(meter.link)
         self.finish_page("meter_form.html", typed=typed, meter=meter, **choices)
 
 

@@ -14,6 +14,7 @@ PEOPLE_SENTENCES = (
     N_("nobody shuts out themselves: ask another administrator"),
     N_("another administrator resets yours; your own is under Change password"),
     N_("there is no login %(key)s"),
+    N_("there is no device %(key)s"),
     N_("expected 1 to %(most)s days"),
     N_("%(name)s is kept out"),
     N_("%(name)s has %(count)s tokens already: end one first"),

@@ -48,8 +48,17 @@ class SearchHandler(Handler):
 
     async def _find(self, text: str) -> tuple[list[Hit], int]:
         database = self.parts.database
-        meters, meter_count = await database.meters.list(text, limit=FOUND_MAX)
-        terminals, terminal_count = await database.terminals.list(text, limit=FOUND_MAX)
+        within = await self.parts.archive.places_of(self.areas)
+        meters, meter_count = await database.meters.list(text, limit=FOUND_MAX, within=within)
+        terminals, terminal_count = await database.terminals.list(
+            text, limit=FOUND_MAX, within=within
+        )
+        if within is not None:  # Channels and customers are the whole site's.
+            hits = [
+                *(_hit("terminal", each.address, each.name) for each in terminals),
+                *(_hit("meter", each.address, each.name) for each in meters),
+            ]
+            return hits, meter_count + terminal_count
         channels, channel_count = await database.channels.list(text, limit=FOUND_MAX)
         hits = [
             *(_hit("terminal", each.address, each.name) for each in terminals),

@@ -11,6 +11,7 @@ from station.handlers.download import Column
 from station.handlers.identity import Forbidden, requires
 from station.handlers.marking import N_
 from station.handlers.people import Permission
+from station.handlers.place_views import part_of
 from station.handlers.roles import NAMES, in_order
 from station.handlers.staff import OneTimePassword
 from station.store.objects.users import User
@@ -102,7 +103,7 @@ class UserHandler(Handler):
 
     async def form_context(self) -> dict[str, Any]:
         """Return what the forms of people choose from."""
-        tree = await self.parts.archive.places()
+        tree = part_of(await self.parts.archive.places(), self.areas)
         return {
             "roles": [*await self.tools.staff.duties()],
             "places": [(place.id, tree.path_text(place.id)) for _, place in tree.walk()],

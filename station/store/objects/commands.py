@@ -7,7 +7,7 @@ two changes at once one is refused, and one that is written again changes nothin
 ever part of a command.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -163,9 +163,16 @@ class Commands(Objects[Command]):
         skip: int = 0,
         limit: int = 100,
         batch: str | None = None,
+        *,
+        among: Collection[str] | None = None,
     ) -> Page[Command]:
-        """Return a page of commands, the newest first, and how many there are."""
+        """Return a page of commands, the newest first, and how many there are.
+
+        `among` are the only devices to look at.
+        """
         query = matching(text, "meter", "link", "by", "purpose")
+        if among is not None:
+            query["$and"] = [{"meter": {"$in": [*among]}}]
         wanted = {"state": state, "kind": kind, "meter": meter, "batch": batch}
         query.update({name: value for name, value in wanted.items() if value is not None})
         return await self._page(query, skip, limit, order=[("_id", -1)])

@@ -5,7 +5,7 @@ again, is still one event. The database drops them by age.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any
@@ -80,8 +80,13 @@ class Events(Objects[Event]):
         until: datetime | None = None,
         skip: int = 0,
         limit: int = 100,
+        *,
+        of_links: Collection[str] | None = None,
+        of_meters: Collection[str] = (),
     ) -> Page[Event]:
         """Return a page of events, the last received first; `until` is not included.
+
+        With `of_links` only the events of these links themselves, and of these meters.
 
         The total is counted no further than TOTAL_MAX.
         """
@@ -89,6 +94,9 @@ class Events(Objects[Event]):
         query: Document = {name: value for name, value in wanted.items() if value is not None}
         if codes is not None:
             query["code"] = {"$in": [*codes]}
+        if of_links is not None:
+            own = {"meter": None, "link": {"$in": [*of_links]}}
+            query["$or"] = [{"meter": {"$in": [*of_meters]}}, own]
         moments = {"$gte": since, "$lt": until}
         moments = {operator: moment for operator, moment in moments.items() if moment is not None}
         if moments:

@@ -4,7 +4,7 @@ A terminal of the archive has a document before it ever dials in, so that a list
 query. What the archive says of it, its name and that it is known, stands there too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Literal
@@ -121,8 +121,9 @@ class Links(Objects[LinkState]):
         protocol: str | None = None,
         flapping: bool | None = None,
         sort: str = "address",
+        among: Collection[str] | None = None,
     ) -> Page[LinkState]:
-        """Return a page of links and how many there are.
+        """Return a page of links and how many there are; `among` are the only ones to look at.
 
         `sort` is one of SORTS, with a minus in front for the largest or latest first.
         """
@@ -135,16 +136,16 @@ class Links(Objects[LinkState]):
             "flapping": flapping,
         }
         query.update({name: value for name, value in wanted.items() if value is not None})
-        return await self._page(query, skip, limit, order=_order(sort))
+        return await self._page({**query, **_among(among)}, skip, limit, order=_order(sort))
 
-    async def counts(self) -> LinkCounts:
-        """Return how many links there are."""
-        count = self._collection.count
+    async def counts(self, among: Collection[str] | None = None) -> LinkCounts:
+        """Return how many links there are, or how many of some."""
+        count, only = self._collection.count, _among(among)
         return LinkCounts(
-            all=await count({}),
-            online=await count({"state": "online"}),
-            unknown=await count({"known": False}),
-            flapping=await count({"flapping": True}),
+            all=await count(only),
+            online=await count({**only, "state": "online"}),
+            unknown=await count({**only, "known": False}),
+            flapping=await count({**only, "flapping": True}),
         )
 
     async def all_offline(self, station: str, reason: str, at: datetime) -> int:
@@ -172,6 +173,10 @@ class Links(Objects[LinkState]):
         document["traffic"] = thing.bytes_in + thing.bytes_out
         document["faults"] = thing.faults
         return document
+
+
+def _among(addresses: Collection[str] | None) -> Document:
+    return {} if addresses is None else {"_id": {"$in": [*addresses]}}
 
 
 def _order(sort: str) -> Order:
