@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import time
+from urllib.parse import urlsplit
 
 from tornado.httpclient import AsyncHTTPClient
 
@@ -44,6 +45,7 @@ class Webhook:
 
     async def _post(self, client: AsyncHTTPClient, target: str, body: bytes, secret: str) -> None:
         timestamp = str(int(time.time()))
+        host = urlsplit(target).hostname  # The rest of a URL may be a secret.
         try:
             response = await client.fetch(
                 target,
@@ -61,11 +63,11 @@ class Webhook:
                 raise_error=False,
             )
         except (OSError, ValueError) as error:
-            raise NotDelivered(f"{target}: {error}") from None
+            raise NotDelivered(f"{host}: {error}") from None
         if not 200 <= response.code < 300:
             answered = 100 <= response.code < 599
             why = f"answered {response.code}" if answered else str(response.error)
-            raise NotDelivered(f"{target}: {why}")
+            raise NotDelivered(f"{host}: {why}")
 
 
 def secret_of(key: str, rule_id: str) -> str:

@@ -12,6 +12,7 @@ from station.handlers import (
     account_changes,
     accounts,
     agents,
+    alarm_rules,
     alarms,
     anomalies,
     approvals,
@@ -167,6 +168,10 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/meters/([^/]+)/parameters/([^/]+)", parameters.OneMeterParameterHandler),
     ("/events", events.EventsHandler),
     ("/alarms", alarms.AlarmsHandler),
+    ("/alarms/rules", alarm_rules.AlarmRulesHandler),
+    ("/alarms/rules/([^/]+)", alarm_rules.OneAlarmRuleHandler),
+    ("/alarms/rules/([^/]+)/test", alarm_rules.TryAlarmRuleHandler),
+    ("/alarms/rules/([^/]+)/mute", alarm_rules.MuteAlarmRuleHandler),
     ("/alarms/([^/]+)", alarms.OneAlarmHandler),
     ("/alarms/([^/]+)/acknowledge", alarms.AcknowledgeAlarmHandler),
     ("/alarms/([^/]+)/comment", alarms.CommentAlarmHandler),
@@ -240,6 +245,7 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/tariffs/([^/]+)/withdraw", tariffs.WithdrawTariffHandler),
 )
 FORMS: tuple[tuple[str, type[Handler]], ...] = (
+    ("/alarms/rules/new", alarm_rules.NewAlarmRuleHandler),
     ("/approvals/new", approvals.NewApprovalHandler),
     ("/channels/new", channels.NewChannelHandler),
     ("/channels/([^/]+)/edit", channels.EditChannelHandler),
