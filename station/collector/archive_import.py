@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 from station import tasks
 from station.collector.archive import Archive
-from station.collector.import_rows import TABLES, Surroundings, fields_of_heads, plan_rows
+from station.collector.import_cells import Surroundings
+from station.collector.import_places import plan_places
+from station.collector.import_rows import TABLES, fields_of_heads, plan_rows
 from station.collector.planner import patiently
 from station.collector.sheets import read_cells
 from station.errors import Conflict, DatabaseDown, InvalidValue, StationError
@@ -107,7 +109,7 @@ class ArchiveImports:
         self._check_free()
         cells = await read_cells(content)
         columns, unread = fields_of_heads(cells[0], names)
-        key = TABLES[kind].key
+        key = "name" if kind == "places" else TABLES[kind].key
         if key not in columns:
             heads = ", ".join(head for head in cells[0] if head) or "–"
             raise InvalidValue("file", f"the first row has no column of the key: {heads[:200]}")
@@ -204,7 +206,10 @@ class ArchiveImports:
         progress: Progress,
     ) -> None:
         around = await self._surroundings(import_)
-        planned = plan_rows(import_.kind, rows, columns, around)
+        if import_.kind == "places":
+            planned = plan_places(rows, columns, around)
+        else:
+            planned = plan_rows(import_.kind, rows, columns, around)
         await self._database.imports.keep(import_, planned, progress, len(rows))
 
     async def _carry(self, import_: Import, progress: Progress) -> None:

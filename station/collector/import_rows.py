@@ -1,4 +1,4 @@
-"""What the rows of a table would change in the archive: terminals, meters and customers. Pure.
+"""What the rows of a table would change in the archive: terminals, meters, customers. Pure.
 
 Rules. A row is known by its key; a key that is not there is a new thing. A column that the file
 does not have changes nothing. An empty cell empties a text and leaves everything else as it is (of
@@ -8,18 +8,18 @@ took off the left of an address are put back.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from station.collector.archive_checks import checked_meter, checked_terminal
+from station.collector.import_cells import RowCells, Surroundings
 from station.collector.items import DLT698
 from station.errors import InvalidValue
 from station.store.objects.customers import Customer
 from station.store.objects.imports import ImportRow, Problem
 from station.store.objects.meters import Meter
-from station.store.objects.places import PlaceTree
+from station.store.objects.places import Place, PlaceTree
 from station.store.objects.stages import ACTIVE
 from station.store.objects.terminals import Terminal
 
@@ -46,6 +46,11 @@ class Table:
 # The order is that of the columns in a file. A "word" is a text that an empty cell does not empty.
 TABLES: Final[Mapping[str, Table]] = MappingProxyType(
     {
+        "places": Table(
+            Place,
+            "id",
+            {"id": "word", "kind": "word", "name": "word", "parent": "place", "code": "text"},
+        ),
         "terminals": Table(
             Terminal,
             "address",
@@ -98,33 +103,6 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What a row is held against.
-
-    `things` are those that are there, by key; `ends` the place of each terminal and channel;
-    `allowed` the places that the person may deal with, None for all.
-    """
-
-    things: Mapping[str, Any]
-    ends: Mapping[str, str]
-    places: PlaceTree
-    now: datetime
-    by: str
-    allowed: frozenset[str] | None = None
-    _named: dict[str, str | None] = field(default_factory=dict)
-
-    def place(self, text: str) -> str:
-        """Return the id of the place that a text names. Raises ValueError."""
-        if text not in self._named:
-            found = self.places.named(text)
-            self._named[text] = None if found is None else found.id
-        place = self._named[text]
-        if place is None:
-            raise ValueError(f"there is no place {text}")
-        return place
-
-
 def fields_of_heads(
     heads: Sequence[str], names: Mapping[str, str]
 ) -> tuple[list[str | None], list[str]]:
@@ -165,33 +143,6 @@ def plan_rows(
             planned = ImportRow(number, planned.key, "error", problems=(problem,))
         seen.setdefault(planned.key, number)
         yield planned
-
-
-class RowCells:
-    """The cells of one row, by field."""
-
-    def __init__(self, number: int, row: Sequence[str], columns: Sequence[str | None]) -> None:
-        self.number = number
-        self._row = row
-        self._columns = columns
-
-    def text(self, name: str) -> str:
-        """Return what is in a field's cell, nothing if there is no such column."""
-        index = self._index(name)
-        return self._row[index] if index is not None and index < len(self._row) else ""
-
-    def has(self, name: str) -> bool:
-        """Tell whether the file has a column of this field."""
-        return self._index(name) is not None
-
-    def problem(self, name: str, message: str) -> Problem:
-        """Return what is wrong with a field, and where it stands."""
-        index = self._index(name)
-        cell = "" if index is None else f"{_letters(index)}{self.number}"
-        return Problem(name, cell, self.text(name), message)
-
-    def _index(self, name: str) -> int | None:
-        return self._columns.index(name) if name in self._columns else None
 
 
 def text_of_field(value: object, kind: str, places: PlaceTree) -> str | int | bool:
@@ -335,13 +286,3 @@ def _place_of(thing: Terminal | Meter, around: Surroundings) -> str:
     if thing.place or isinstance(thing, Terminal):
         return thing.place
     return around.ends.get(thing.link, "")
-
-
-def _letters(index: int) -> str:
-    """Return the letters of a column: A is 0, AA is 26."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters

@@ -34,6 +34,7 @@ IMPORT_SENTENCES = (
     N_("other things hang on what would go"),
     N_("%(key)s is taken by another one"),
     N_("row %(number)s has the same one already"),
+    N_("another row is of the same place"),
     N_("is needed"),
     N_("expected a whole number"),
     N_("expected yes or no"),

@@ -18,6 +18,7 @@ from station.store.objects.places import PlaceTree
 
 KIND_NAMES: Mapping[str, str] = MappingProxyType(
     {
+        "places": N_("Places"),
         "terminals": N_("Terminals"),
         "meters": N_("Meters"),
         "customers": N_("Customers"),
@@ -240,9 +241,10 @@ def row_view(import_: Import, row: ImportRow, places: PlaceTree, language: Langu
     def name(field: str) -> str:
         return language.say(head_of(import_.kind, field))
 
+    place = places.by_id.get(row.key) or row.after
     return RowView(
         number=row.number,
-        key=row.key,
+        key=row.key if import_.kind != "places" or place is None else place.name,
         outcome=row.outcome,
         fields=[
             FieldView(field=field, name=name(field), before=before, after=after)

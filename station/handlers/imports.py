@@ -41,7 +41,7 @@ UPLOAD_SIZE_MAX = FILE_SIZE_MAX + 64 * 1024  # Bytes of a request: the file and 
 UPLOAD_TIME_MAX_S = 300.0  # For a file over a poor line: 64 kB a second.
 ROWS_AT_ONCE = 500  # Of a file that goes out: some 20 ms.
 
-Kind = Literal["terminals", "meters", "customers"]
+Kind = Literal["places", "terminals", "meters", "customers"]
 
 
 class ImportBody(BaseModel):
@@ -302,6 +302,10 @@ class ExportHandler(Handler):
     async def _things(self, kind: str, query: ExportQuery) -> AsyncIterator[Sequence[Any]]:
         database = self.parts.database
         within = await self.parts.archive.places_of(self.areas)
+        if kind == "places":
+            tree = await self.parts.archive.places()
+            yield [place for _, place in tree.walk() if within is None or place.id in within.places]
+            return
         skip = 0
         while True:
             things: Sequence[Any]

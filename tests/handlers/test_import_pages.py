@@ -11,6 +11,7 @@ from web_helpers import Office, text_of
 
 from station.store.objects.customers import Customer
 from station.store.objects.meters import Meter
+from station.store.objects.places import Place
 from station.store.objects.terminals import Terminal
 
 TERMINAL = "02001234"
@@ -23,6 +24,13 @@ async def archive(office: Office) -> Office:
     for address in ("000000000161", "000000000162"):
         await office.parts.archive.add_meter(Meter(address, f"Meter {address}", link=TERMINAL))
     return office
+
+
+PLACES = (
+    Place("town", "organisation", "Town"),
+    Place("hill", "substation", "Hill", "town", "S-1"),
+    Place("area", "area", "Area 12, north", "hill"),
+)
 
 
 async def test_preview_shows_every_change_and_touches_nothing(archive: Office) -> None:
@@ -136,7 +144,7 @@ async def test_terminals_are_known_at_once_and_forgotten_with_the_undo(archive: 
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("kind", ["terminals", "meters", "customers"])
+@pytest.mark.parametrize("kind", ["places", "terminals", "meters", "customers"])
 @pytest.mark.parametrize("ending", ["xlsx", "csv"])
 async def test_what_goes_out_comes_in_unchanged(
     archive: Office, kind: str, ending: str, language: str
@@ -148,6 +156,9 @@ async def test_what_goes_out_comes_in_unchanged(
     await office.parts.archive.add_meter(
         Meter("0102030405", "698", link="dtu-1", protocol="dlt698.45", point=0, ct=20, pt=100)
     )
+    for place in PLACES:
+        await office.parts.archive.add_place(place)
+    await office.parts.archive.hang(["dtu-1", "000000000161"], "area", by="")
     await office.database.customers.add(Customer("000000000007", "王小明", phone="+86 1", note="-"))
     ann = await office.somebody("administrator", language=language)
     table = (await ann.get(f"/exports/{kind}?format={ending}")).body
@@ -155,7 +166,7 @@ async def test_what_goes_out_comes_in_unchanged(
     assert answer.code == 303, answer.body
     view = await ended(ann, answer.headers["Location"])
     counts = {name: view[name] for name in ("new", "changed", "unchanged", "errors", "unread")}
-    expected = {"terminals": 2, "meters": 3, "customers": 1}[kind]
+    expected = {"places": 3, "terminals": 2, "meters": 3, "customers": 1}[kind]
     assert counts == {"new": 0, "changed": 0, "unchanged": expected, "errors": 0, "unread": []}
 
 
@@ -264,3 +275,71 @@ async def test_json_twin_takes_a_file_too(archive: Office) -> None:
     listed = await ann.json("GET", "/api/imports")
     assert listed[1]["items"][0]["state"] == "applied"
     assert "applied" in text_of(await ann.get("/imports?kind=customers"))
+
+
+async def test_tree_of_places_is_imported_in_any_order_and_undone(archive: Office) -> None:
+    for place in PLACES:
+        await archive.parts.archive.add_place(place)
+    before = await archive.database.places.all()
+    ann = await archive.somebody("technician")
+    place, view = await preview(
+        ann,
+        "places",
+        [
+            ["Kind", "Name", "Hangs on", "Code"],
+            ["area", "Area 1", "Town / Valley / Line 7", "A-1"],  # Above what it hangs on.
+            ["line", "Line 7", "S-2", ""],
+            ["substation", "Valley", "Town", "S-2"],
+            ["substation", "Hill, old", "Town", "S-1"],
+        ],
+    )
+    assert (view["new"], view["changed"], view["errors"]) == (3, 1, 0), view["items"]
+    assert [row["key"] for row in view["items"]] == ["Area 1", "Line 7", "Valley", "Hill"]
+    await act(ann, place, "apply")
+    tree = await archive.database.places.tree()
+    area = tree.named("A-1")
+    assert area is not None
+    assert tree.path_text(area.id) == "Town / Valley / Line 7 / Area 1"
+    assert tree.path_text("area") == "Town / Hill, old / Area 12, north"
+    meters, _ = await preview(
+        ann, "meters", [["address", "place"], ["000000000161", "Town / Valley / Line 7 / Area 1"]]
+    )
+    await act(ann, meters, "apply")
+    assert (await archive.database.meters.get("000000000161")).place == area.id
+    view = await act(ann, place, "undo")
+    assert (view["state"], view["keys"]) == ("applied", [area.id])
+    await act(ann, meters, "undo")
+    assert (await act(ann, place, "undo"))["state"] == "undone"
+    assert await archive.database.places.all() == before
+
+
+async def test_places_that_cannot_be_are_refused(archive: Office) -> None:
+    for place in PLACES:
+        await archive.parts.archive.add_place(place)
+    ann = await archive.somebody("technician")
+    rows = [
+        ["Id", "Kind", "Name", "Hangs on", "Code"],
+        ["", "line", "Line 1", "nowhere", ""],
+        ["gone", "line", "Line 2", "", ""],
+        ["", "organisation", "Firm", "S-1", ""],
+        ["", "line", "", "S-1", ""],
+        ["", "town", "Line 3", "", ""],
+        ["", "line", "Line 4", "S-1", "L-4"],
+        ["", "line", "Line 5", "S-1", "L-4"],
+        ["", "substation", "Hill", "Town", "S-9"],
+    ]
+    _, view = await preview(ann, "places", rows)
+    found = [(each["cell"], each["message"]) for row in view["items"] for each in row["problems"]]
+    assert found == [
+        ("D2", "there is no place nowhere"),
+        ("A3", "there is no place gone"),
+        (
+            "D4",
+            "places hang in the order organisation, substation, power line, transformer area",
+        ),
+        ("C5", "a place needs a name"),
+        ("B6", "there is no kind of place 'town'"),
+        ("E7", "the code L-4 is taken by another place"),
+        ("E8", "the code L-4 is taken by another place"),
+        ("C9", "there is a place Hill under the same place already"),
+    ]
