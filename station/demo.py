@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from station import demo_counter
+from station import demo_counter, demo_places
 from station.app import Station, run_until_stopped
 from station.collector.archive import Archive
 from station.config import Config, DatabaseConfig, FrontendConfig, SiteConfig, WebConfig
@@ -67,6 +67,7 @@ async def run(config: Config) -> None:
 
     async def ready() -> None:
         await _fill(station.archive, config.site.language)
+        await demo_places.fill(station.archive, config.site.language)
         await demo_counter.fill(station, bench)
         simulators.append(_start_simulator(station.front.port, config.site.language))
         administrator = await station.give_password("admin")

@@ -7,6 +7,7 @@ document.addEventListener("click", (event) => {
   const opens = branch.hidden;
   button.setAttribute("aria-expanded", String(opens));
   branch.hidden = !opens;
+  if (branch.hasAttribute("hx-get")) branch.dataset.live = opens ? "links runs" : ""; // Seen is kept fresh.
   if (opens && !branch.childElementCount) htmx.trigger(button, "open-branch");
 });
 
