@@ -388,12 +388,12 @@ class BatchHandler(ParameterOrderHandler):
         query = self.parse_query(BatchQuery)
         skip, limit = self.span(query)
         store = self.parts.database.commands
+        counts = await store.counts(batch)  # Before the list, which then is no older.
+        if not counts:
+            raise NotFound(f"there is no batch {batch}")
         commands, total = await store.list(
             query.text, query.state, batch=batch, skip=skip, limit=limit
         )
-        counts = await store.counts(batch)
-        if not counts:
-            raise NotFound(f"there is no batch {batch}")
         items = await self.views_of(commands)
         view = BatchView(batch=batch, counts=counts, items=items, total=total)
         await self.show_list(
