@@ -113,6 +113,7 @@ SENTENCES: tuple[str, ...] = (
     N_("%(text)s is not a letter, then letters, digits, dots or dashes, 32 at most"),
     N_("expected %(low)s to %(high)s characters, got %(number)s"),
     N_("the database does not answer: %(reason)s"),
+    N_("others are changing this right now: try again"),
     N_("too many attempts; try again in %(seconds)s s"),
     # Links.
     N_("never seen"),

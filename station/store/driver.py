@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 
 # Codes of the server.
 UNAUTHORIZED = 13
+WRITE_CONFLICT = 112
 AUTHENTICATION_FAILED = 18
 # Stopping, not primary, or just started and without the keys of its clock yet (211).
 DOWN_CODES = frozenset({91, 189, 211, 10107, 11600, 11602, 13435, 13436})
@@ -46,6 +47,8 @@ def our_errors() -> Iterator[None]:
         code = error.code if isinstance(error, OperationFailure) else None
         if code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
             raise DatabaseDown("the database does not let the station in any more") from error
+        if code == WRITE_CONFLICT:
+            raise DatabaseDown("others are changing this right now: try again") from error
         if code in DOWN_CODES or _is_down(error):
             raise DatabaseDown(f"the database does not answer: {type(error).__name__}") from error
         raise
