@@ -4,6 +4,7 @@ A `Town` is what outlives the station: the database, the homes with their meters
 `Counter` is one run of the station in it, with a desk for each clerk; any of its calls may be cut.
 """
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import date
@@ -36,6 +37,7 @@ SECURITY = Soft3Des(Roots.same(TEST_ROOT))
 ZONE = ZoneInfo("Asia/Shanghai")
 TARIFF = "HOME"
 DESKS = ("box", "annex")
+MEMORY = "memory of"  # Tasks that keep which reader was used.
 CLERKS = ("clerk", "other clerk")
 
 _numbers = count(1)
@@ -88,11 +90,14 @@ class Counter:
         self.readers[desk].insert(card)
 
     async def live(self, work: Awaitable[Any]) -> Any:
-        """Do this; return what it returned, or the error it ended with."""
+        """Do this, and what goes on behind it; return its result, or the error it ended with."""
         try:
             return await work
         except (ProcessDied, Exception) as error:  # noqa: BLE001  The caller asserts on it.
             return error
+        finally:
+            behind = [task for task in asyncio.all_tasks() if task.get_name().startswith(MEMORY)]
+            await asyncio.gather(*behind, return_exceptions=True)
 
     async def stop(self) -> None:
         """End the threads of the readers."""
