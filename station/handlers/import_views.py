@@ -165,7 +165,7 @@ COLUMNS = (
     Column[ImportView](N_("By"), lambda each: each.by),
     Column[ImportView](N_("State"), lambda each: each.state),
     Column[ImportView](N_("New"), lambda each: each.new),
-    Column[ImportView](N_("Changed"), lambda each: each.changed),
+    Column[ImportView](N_("Changed rows"), lambda each: each.changed),
     Column[ImportView](N_("Unchanged"), lambda each: each.unchanged),
     Column[ImportView](N_("Errors"), lambda each: each.errors),
 )
