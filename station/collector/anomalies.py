@@ -23,7 +23,6 @@ from station.store.objects.terminals import Terminal
 SILENT_AFTER = timedelta(days=3)  # A weekend without power is no anomaly yet.
 AGE_MIN_S = 5.0
 SHARE_MAX = 0.02  # Of one core, however often somebody looks.
-PER_TURN = 200  # Found in some milliseconds; then the links are heard.
 OTHERS_MAX = 20  # Named beside one object; a typing mistake concerns two or three.
 UNHEARD = ("planned", REMOVED)  # Stages in which nothing dials in.
 
@@ -62,7 +61,7 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The archive and what is heard of it at one moment.
+    """The archive and what is heard of it at one moment; nothing in it changes any more.
 
     `last_success` is when a meter last gave something, `last_seen` when a terminal last spoke.
     """
@@ -98,15 +97,16 @@ class Inspection:
             if self._found is not None and time.monotonic() < self._good_until:
                 return self._found
             started, changes = time.monotonic(), self._changes
-            found: list[Anomaly] = []
-            for anomaly in find(await look()):
-                found.append(anomaly)
-                if len(found) % PER_TURN == 0:
-                    await asyncio.sleep(0)
+            # In a thread, so that the links are heard meanwhile: ten thousand meters take a while.
+            found = await asyncio.to_thread(_all, await look())
             self._found = found if changes == self._changes else None
             took_s = time.monotonic() - started
             self._good_until = time.monotonic() + max(AGE_MIN_S, took_s / SHARE_MAX)
             return found
+
+
+def _all(picture: Picture) -> list[Anomaly]:
+    return list(find(picture))
 
 
 def find(picture: Picture) -> Iterator[Anomaly]:

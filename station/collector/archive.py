@@ -252,7 +252,7 @@ class Archive:
         return Picture(
             now=utc_now(),
             tree=await self.places(),
-            terminals=registry.terminals,
+            terminals=dict(registry.terminals),
             channels={channel.name: channel for channel in channels},
             meters=await self._census.spots(),
             tasks=tasks,

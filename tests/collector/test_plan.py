@@ -10,7 +10,9 @@ from station.collector import grid, plan
 from station.collector.items import ITEM_BY_CODE, ITEMS
 from station.collector.plan import Way
 from station.store.objects.meters import Meter
+from station.store.objects.stages import STAGES
 from station.store.objects.tasks import Task
+from station.store.objects.terminals import Terminal
 from station.units import day_start
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -155,3 +157,14 @@ def test_targets_of_a_task() -> None:
     assert plan.targets_of(by_link, [here, there]) == [there]
     by_meter = task(target_kind="meters", targets=("000000000161",))
     assert plan.targets_of(by_meter, [here, there]) == [here]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_tasks_read_what_is_active(stage: str) -> None:
+    read = [meter()] if stage == "active" else []
+    terminals = {"02001234": Terminal("02001234", "")}
+    staged = {"02001234": replace(terminals["02001234"], stage=stage)}
+    for wanted in (task(), task(target_kind="meters", targets=("000000000161",))):
+        assert plan.targets_of(wanted, [meter()], staged) == read
+        of_stage = [meter(stage=stage)]
+        assert plan.targets_of(wanted, of_stage, terminals) == (of_stage if read else [])
