@@ -10,7 +10,7 @@ once, and a cause has one alarm.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -34,13 +34,14 @@ from station.store.database import Database
 from station.store.objects.alarm_rules import MessageAct
 from station.store.objects.alarms import MEMBERS_MAX, Act, Alarm
 from station.store.objects.events import Event
+from station.store.objects.meters import Meter
 from station.units import utc_now
 
 log = logging.getLogger(__name__)
 
 PERIOD_S = 5.0  # How late a cause is noticed after its while.
 EVENTS_WAITING_MAX = 20_000  # As many as wait in `collector.reports`.
-BATCH_MAX = 500
+BATCH_MAX = 200  # Events taken at once; a person's act waits for no more than these.
 RAISED_MAX = 1000  # In one look; the rest comes with the next.
 RETRY_S = 2.0
 MUTE_MAX = timedelta(days=90)  # Whoever wants longer should change the rule, or the archive.
@@ -237,53 +238,75 @@ class Alarms:
                 self._watch.note_told(event)
             else:
                 by_cause.setdefault(key_of(kind, event), []).append(event)
-        standing = {
-            alarm.cause: alarm for alarm in await self._alarms.standing(self._station, [*by_cause])
-        }
+        latest = await self._alarms.latest(self._station, [*by_cause])
+        found = await self._database.meters.many(
+            [*{event.meter for events in by_cause.values() for event in events if event.meter}]
+        )
+        meters = {meter.address: meter for meter in found}
+        new: list[Alarm] = []
+        changed: list[tuple[Alarm, Alarm]] = []
         for cause, events in by_cause.items():
-            await self._take_cause(cause, events, standing.get(cause))
+            before, after = self._taken(events, latest.get(cause), meters)
+            if before is not None and after is not None and after != before:
+                changed.append((before, after))
+            elif before is None and after is not None and after.stands:
+                new.append(after)
+        await self._change(changed)
+        await self._raise(new)
 
-    async def _take_cause(self, cause: str, events: list[Event], alarm: Alarm | None) -> None:
-        """Raise, count or clear the alarm of what was told of one cause, in its order."""
-        before = alarm
-        latest = alarm or await self._alarms.latest(self._station, cause)
+    def _taken(
+        self, events: list[Event], latest: Alarm | None, meters: Mapping[str, Meter]
+    ) -> tuple[Alarm | None, Alarm | None]:
+        """Return the alarm of one cause that stood, and what becomes of it or is to be raised.
+
+        `latest` is the newest alarm of the cause. What is told and over at once raises none. What
+        is told again after its end, in the same moment, takes up the same alarm.
+        """
         known = () if latest is None else latest.events
         muted_until = None if latest is None else latest.muted_until
+        before = latest if latest is not None and latest.stands else None
+        alarm = before
+        over = False
         for event in events:
-            if event.id in known:
-                continue
             kind = kind_of(event.code)
             assert kind is not None, "it has a cause"
-            if kind.passes and event.over:
-                if alarm is not None and alarm.stands and not alarm.lasts:
-                    alarm = cleared(
-                        told_again(alarm, event), event.received_at, "", DEVICE_SAYS_OVER
-                    )
-            elif alarm is not None and alarm.stands:
+            if event.id in known:
+                continue
+            over = kind.passes and event.over
+            if alarm is not None:
                 alarm = told_again(alarm, event)
-            else:
-                await self._write(before, alarm)
-                before, alarm = None, await self._of_event(kind, event, muted_until)
-        await self._write(before, alarm)
+            elif not over:
+                alarm = self._of_event(kind, event, meters, muted_until)
+        if alarm is not None and over:
+            alarm = cleared(alarm, alarm.last_at, "", DEVICE_SAYS_OVER)
+        return before, alarm
 
-    async def _write(self, before: Alarm | None, after: Alarm | None) -> None:
-        if after is None or after == before:
-            return
-        if before is not None:
-            await self._alarms.advance(before, after)
-        elif not await self._alarms.raise_new(after):
-            return
-        self._announce(after)
-        if before is None and after.stands:
-            await self._teller.put([after], "raised")
-        elif before is not None and not after.stands:
-            await self._teller.put([after], "cleared")
+    async def _change(self, changed: Sequence[tuple[Alarm, Alarm]]) -> None:
+        """Write what alarms have become, and tell of those that are cleared."""
+        await self._alarms.advance_all(changed)
+        for _, alarm in changed:
+            self._announce(alarm)
+        over = [after for _, after in changed if not after.stands]
+        await self._teller.put(over, "cleared")
 
-    async def _of_event(self, kind: AlarmKind, event: Event, muted_until: datetime | None) -> Alarm:
+    async def _raise(self, new: Sequence[Alarm]) -> None:
+        for start in range(0, len(new), BATCH_MAX):
+            raised = await self._alarms.raise_all(new[start : start + BATCH_MAX])
+            for alarm in raised:
+                self._announce(alarm)
+            await self._teller.put(raised, "raised")
+
+    def _of_event(
+        self,
+        kind: AlarmKind,
+        event: Event,
+        meters: Mapping[str, Meter],
+        muted_until: datetime | None,
+    ) -> Alarm:
         terminal = self._registry.terminals.get(event.link)
         place, name = ("", "") if terminal is None else (terminal.place, terminal.name)
         if event.meter is not None:
-            meter = await self._database.meters.find(event.meter)
+            meter = meters.get(event.meter)
             place, name = (place, "") if meter is None else (meter.place or place, meter.name)
         return of_event(kind, event, name, place, muted_until, self._station)
 
@@ -297,7 +320,12 @@ class Alarms:
             standing: set[Subject] = {
                 (alarm.kind, alarm.scope, alarm.subject) for alarm in lasting.values()
             }
-            found = {cause.key: cause for cause in causes(await self._watch.picture(standing, now))}
+            picture = await self._watch.picture(standing, now)
+            if not standing and picture.is_well:
+                return
+            loop = asyncio.get_running_loop()
+            made = await loop.run_in_executor(None, causes, picture)  # The links go on meanwhile.
+            found = {cause.key: cause for cause in made}
             await self._clear_gone(lasting, found, now)
             for key, cause in found.items():
                 if key in lasting:
@@ -309,15 +337,21 @@ class Alarms:
         self, lasting: dict[str, Alarm], found: dict[str, Cause], now: datetime
     ) -> None:
         explained = {device for cause in found.values() for device in cause.members}
+        over: list[tuple[Alarm, Alarm]] = []
+        part: list[tuple[Alarm, Alarm]] = []
         for key, alarm in lasting.items():
             if key in found:
                 continue
             is_part = explained.issuperset(alarm.members)
             after = cleared(alarm, now, "", PART_OF_WIDER if is_part else OVER)
-            await self._alarms.advance(alarm, after)
-            self._announce(after)
-            if not is_part:
-                await self._teller.put([after], "cleared")
+            (part if is_part else over).append((alarm, after))
+        for start in range(0, len(part), BATCH_MAX):
+            batch = part[start : start + BATCH_MAX]
+            await self._alarms.advance_all(batch)  # Nobody is told: the trouble goes on.
+            for _, alarm in batch:
+                self._announce(alarm)
+        for start in range(0, len(over), BATCH_MAX):
+            await self._change(over[start : start + BATCH_MAX])
 
     async def _bring_up_to_date(self, alarm: Alarm, cause: Cause, now: datetime) -> None:
         members = cause.members[:MEMBERS_MAX]
@@ -337,13 +371,14 @@ class Alarms:
     async def _raise_all(self, new: Sequence[Cause], now: datetime) -> None:
         meters = [cause.subject for cause in new if cause.scope == "meter"]
         names = {meter.address: meter.name for meter in await self._database.meters.many(meters)}
-        for cause in new:
-            latest = await self._alarms.latest(self._station, cause.key)
-            muted_until = None if latest is None else latest.muted_until
-            alarm = self._of_cause(cause, names, muted_until, now)
-            if await self._alarms.raise_new(alarm):
-                self._announce(alarm)
-                await self._teller.put([alarm], "raised")
+        latest = await self._alarms.latest(self._station, [cause.key for cause in new])
+        await self._raise(
+            [
+                self._of_cause(cause, names, known.muted_until if known else None, now)
+                for cause in new
+                for known in [latest.get(cause.key)]
+            ]
+        )
 
     def _of_cause(
         self, cause: Cause, names: dict[str, str], muted_until: datetime | None, now: datetime

@@ -56,6 +56,11 @@ class Picture:
     tree: PlaceTree = field(default_factory=lambda: PlaceTree(()))
     standing: Collection[Subject] = frozenset()
 
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to explain."""
+        return not (self.down or self.dark_links or self.dark_meters or self.unread)
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -102,10 +107,7 @@ def causes(picture: Picture) -> list[Cause]:
 
 def _of_links(picture: Picture, away: set[str], dark: set[str]) -> Iterator[Cause]:
     left = set(away)
-    by_place: dict[str, list[str]] = defaultdict(list)
-    for address, seat in picture.links.items():
-        for place in picture.tree.path(seat.place):
-            by_place[place.id].append(address)
+    by_place = _links_by_place(picture)
     for scope, subject in _groups(picture, by_place, away):
         links = by_place[subject] if scope == "place" else [*picture.links]
         members = [link for link in links if link in left]
@@ -121,6 +123,18 @@ def _of_links(picture: Picture, away: set[str], dark: set[str]) -> Iterator[Caus
     for link in sorted(left):
         kind = POWER_OFF if link in dark else SILENT
         yield Cause(kind, "link", link, (link,), 1, int(link in dark))
+
+
+def _links_by_place(picture: Picture) -> dict[str, list[str]]:
+    """Return the links that hang on each place or below it."""
+    right_there: dict[str, list[str]] = defaultdict(list)
+    for address, seat in picture.links.items():
+        right_there[seat.place].append(address)
+    by_place: dict[str, list[str]] = defaultdict(list)
+    for place, links in right_there.items():
+        for above in picture.tree.path(place):
+            by_place[above.id] += links
+    return by_place
 
 
 def _groups(

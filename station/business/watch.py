@@ -48,7 +48,9 @@ class Watch:
         self._meters: Mapping[str, Seat] = {}
         self._tree = PlaceTree(())
         self._looked_at: datetime | None = None
+        self._links: dict[str, Seat] | None = None  # What is to be heard; None: look again.
         registry.when_changed(self.note_link)
+        registry.when_terminals_change(self._forget_links)
 
     async def load(self) -> None:
         """Learn what was so before this start. Raises DatabaseDown."""
@@ -73,11 +75,12 @@ class Watch:
 
     def note_link(self, event: LinkEvent) -> None:
         """A link came up or went down."""
+        if event.address not in self._seen:
+            self._seen.add(event.address)
+            self._forget_links()
         if event.state == "offline":
             self._down[event.address] = event.at
-            self._seen.add(event.address)
             return
-        self._seen.add(event.address)
         self._down.pop(event.address, None)
         told_at = self._dark_links.get(event.address)
         if told_at is not None and told_at < event.at:
@@ -124,30 +127,39 @@ class Watch:
 
     async def picture(self, standing: Collection[Subject], now: datetime) -> Picture:
         """Return the site as it is. Raises DatabaseDown."""
-        terminals = self._registry.terminals
+        if self._links is None:
+            self._links = self._links_to_hear()
+        down = {
+            address
+            for address, since in self._down.items()
+            if now - since >= self._silent_after and address in self._links
+        }
+        if self._looked_at is None or now - self._looked_at >= ARCHIVE_AGE:
+            await self._look_at_meters(now)
+        return Picture(
+            self._links,
+            down,
+            frozenset(self._dark_links),
+            self._meters,
+            frozenset(self._dark_meters),
+            self._unread | self._told_unread.keys(),
+            self._tree,
+            standing,
+        )
+
+    def _links_to_hear(self) -> dict[str, Seat]:
         links = {
             address: Seat(address, terminal.place)
-            for address, terminal in terminals.items()
+            for address, terminal in self._registry.terminals.items()
             if terminal.stage == ACTIVE and address in self._seen
         }
         for address, entry in self._registry.entries.items():
             if entry.kind == "channel":
                 links[address] = Seat(address)
-        down = {
-            address for address, since in self._down.items() if now - since >= self._silent_after
-        }
-        if self._looked_at is None or now - self._looked_at >= ARCHIVE_AGE:
-            await self._look_at_meters(now)
-        return Picture(
-            links,
-            down,
-            self._dark_links.keys(),
-            self._meters,
-            self._dark_meters.keys(),
-            self._unread | self._told_unread.keys(),
-            self._tree,
-            standing,
-        )
+        return links
+
+    def _forget_links(self) -> None:
+        self._links = None
 
     def seat_of(self, meter: str) -> Seat | None:
         """Return where a meter hangs that was in the last picture."""

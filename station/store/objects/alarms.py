@@ -13,11 +13,12 @@ from dataclasses import KW_ONLY, asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from pymongo.errors import DuplicateKeyError
+from pymongo import InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError
 
 from station.errors import Conflict
 from station.store.driver import Document
-from station.store.objects.base import Many, Objects, Page, matching
+from station.store.objects.base import DUPLICATE_KEY, Many, Objects, Page, matching
 
 Scope = Literal["meter", "link", "place", "station"]
 State = Literal["open", "acknowledged", "cleared"]
@@ -113,13 +114,19 @@ class Alarms(Objects[Alarm]):
     key = "id"
     word = "alarm"
 
-    async def raise_new(self, alarm: Alarm) -> bool:
-        """Keep a new alarm; False when its cause has one that stands."""
+    async def raise_all(self, alarms: Sequence[Alarm]) -> Many[Alarm]:
+        """Keep new alarms, and return those whose cause had none that stands."""
+        if not alarms:
+            return []
         try:
-            await self._collection.insert(self._to_document(alarm))
-        except DuplicateKeyError:
-            return False
-        return True
+            await self._collection.write([InsertOne(self._to_document(each)) for each in alarms])
+        except BulkWriteError as error:
+            failed = error.details["writeErrors"]
+            if any(each["code"] != DUPLICATE_KEY for each in failed):
+                raise
+            known = {each["index"] for each in failed}
+            return [each for place, each in enumerate(alarms) if place not in known]
+        return [*alarms]
 
     async def advance(self, before: Alarm, after: Alarm) -> Alarm:
         """Write what an alarm has become. Raises Conflict when it is not as it was before."""
@@ -130,9 +137,17 @@ class Alarms(Objects[Alarm]):
                 raise Conflict(f"alarm {before.id} has changed meanwhile; look at it again")
         return after
 
-    async def standing(self, station: str, causes: Sequence[str]) -> Many[Alarm]:
-        """Return the alarms of a station that stand for some causes."""
-        return await self._all({"station": station, "stands": True, "cause": {"$in": [*causes]}})
+    async def advance_all(self, changes: Sequence[tuple[Alarm, Alarm]]) -> None:
+        """Write what alarms have become; one that is not as it was before stays as it is."""
+        if changes:
+            await self._collection.write(
+                [
+                    ReplaceOne(
+                        {"_id": before.id, "revision": before.revision}, self._to_document(after)
+                    )
+                    for before, after in changes
+                ]
+            )
 
     async def lasting(self, station: str) -> Many[Alarm]:
         """Return the alarms of a station that stand and that it clears by itself."""
@@ -151,12 +166,16 @@ class Alarms(Objects[Alarm]):
         """Return the alarms with these ids, by id; unknown ones are left out."""
         return {each.id: each for each in await self._all({"_id": {"$in": [*ids]}})}
 
-    async def latest(self, station: str, cause: str) -> Alarm | None:
-        """Return the newest alarm of a cause, standing or not."""
-        found = await self._collection.find(
-            {"station": station, "cause": cause}, order=[("_id", -1)], limit=1
+    async def latest(self, station: str, causes: Sequence[str]) -> dict[str, Alarm]:
+        """Return the newest alarm of each of these causes, standing or not."""
+        found = await self._collection.aggregate(
+            [
+                {"$match": {"station": station, "cause": {"$in": [*causes]}}},
+                {"$sort": {"cause": 1, "_id": -1}},
+                {"$group": {"_id": "$cause", "newest": {"$first": "$$ROOT"}}},
+            ]
         )
-        return self._from_document(found[0]) if found else None
+        return {each["_id"]: self._from_document(each["newest"]) for each in found}
 
     async def list(
         self,
