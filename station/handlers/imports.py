@@ -14,6 +14,7 @@ from tornado.web import stream_request_body
 from station.collector.import_rows import TABLES
 from station.collector.sheets import FILE_SIZE_MAX
 from station.errors import Conflict, InvalidValue, NotFound, StationError
+from station.handlers.areas import is_open
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.identity import Forbidden, requires
 from station.handlers.import_views import (
@@ -85,9 +86,14 @@ class ImportHandler(Handler):
         self.check_kind(import_.kind)
         return import_
 
+    @property
+    def may_import_customers(self) -> bool:
+        """Whether the person deals with customers, who belong to the whole site."""
+        return self.can(Permission.SELL) and not self.areas
+
     def check_kind(self, kind: str) -> None:
         """Raise Forbidden for a table that this person may not send in."""
-        if kind == "customers" and not self.can(Permission.SELL):
+        if kind == "customers" and not self.may_import_customers:
             raise Forbidden(self.language.say("customers are imported by those who sell to them"))
 
     def view_of(self, import_: Import) -> ImportView:
@@ -188,8 +194,10 @@ class ImportsHandler(ImportHandler):
         )
 
     def _words(self, kind: str) -> dict[str, Any]:
+        kinds = kinds_for(self.may_import_customers)
         return {
-            "kinds": kinds_for(self.can(Permission.SELL)),
+            "kinds": kinds,
+            "exports": [each for each in kinds if not self.areas or is_open(f"/exports/{each}")],
             "kind": kind,
             "kind_names": KIND_NAMES,
             "state_names": STATE_NAMES,

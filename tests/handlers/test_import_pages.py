@@ -343,3 +343,39 @@ async def test_places_that_cannot_be_are_refused(archive: Office) -> None:
         ("E8", "the code L-4 is taken by another place"),
         ("C9", "there is a place Hill under the same place already"),
     ]
+
+
+async def test_people_with_areas_import_into_these_alone(archive: Office) -> None:
+    for place in PLACES:
+        await archive.parts.archive.add_place(place)
+    await archive.parts.archive.add_terminal(Terminal("02005678", "Hill", place="area"))
+    await archive.parts.archive.add_meter(Meter("000000000500", "Own", link="02005678"))
+    ann = await archive.somebody("administrator")
+    others, _ = await preview(ann, "meters", [["address", "name"], ["000000000161", "x"]])
+    bob = await archive.somebody("administrator")
+    await archive.database.users.set_duty(
+        "administrator1", role="administrator", areas=("hill",), full_name=""
+    )
+    table = cells_of((await bob.get("/exports/meters?format=xlsx")).body)
+    assert [row[0] for row in table[1:]] == ["000000000500"]
+    rows = [
+        ["address", "name", "link", "place"],
+        ["000000000500", "Own meter", "02005678", ""],
+        ["000000000501", "", "02005678", "S-1"],
+        ["000000000502", "", TERMINAL, ""],
+        ["000000000161", "Taken", TERMINAL, "S-1"],
+        ["000000000500", "", "02005678", "Town"],
+    ]
+    place, view = await preview(bob, "meters", rows)
+    assert [row["outcome"] for row in view["items"]] == [
+        "changed", "new", "error", "error", "error",
+    ]  # fmt: skip
+    assert [row["problems"][0]["message"] for row in view["items"][2:4]] == [
+        "lies outside your areas", "lies outside your areas",
+    ]  # fmt: skip
+    assert (await bob.get(others)).code == 404
+    assert (await bob.post(f"{others}/apply")).code == 404
+    assert others not in text_of(await bob.get("/imports"))
+    assert (await send(bob, "customers", workbook([["number", "name"], [7, "x"]]))).code == 403
+    place, _ = await preview(bob, "meters", rows[:3])
+    assert (await act(bob, place, "apply"))["state"] == "applied"
