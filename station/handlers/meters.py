@@ -48,7 +48,8 @@ class MeterChange(BaseModel):
     profile_interval_min: int = 0
     tariffs: int = Field(4, ge=1, le=63)
     groups: Groups = ()
-    place: str = Field("", max_length=1000)  # An id, a code or a path; empty: its terminal's.
+    # An id, a code or a path of names; empty: its terminal's; None: as it is.
+    place: str | None = Field(None, max_length=1000)
 
 
 class MeterBody(MeterChange):
@@ -164,12 +165,12 @@ class MeterHandler(CurveHandler):
             ],
         )
 
-    async def place_typed(self, body: "MeterChange") -> str:
-        """Return the id of the place that was typed; without one the terminal's place counts.
+    async def place_typed(self, body: "MeterChange", before: str = "") -> str:
+        """Return the id of the place that was typed, or the one before when there is none.
 
         Somebody with areas keeps the meter within them. Raises InvalidValue.
         """
-        place = await place_named(self, body.place)
+        place = before if body.place is None else await place_named(self, body.place)
         within = await within_of(self, None)
         if within is not None and not within.has_meter(place, body.link):
             raise InvalidValue("place", "it has to hang on a place of yours")
@@ -320,7 +321,7 @@ class OneMeterHandler(MeterHandler):
         before = await self.parts.database.meters.get(address)
         try:
             body = self.parse_body(MeterChange)
-            place = await self.place_typed(body)
+            place = await self.place_typed(body, before.place)
             meter = replace(before, **{**body.model_dump(), "place": place})
             await self.parts.archive.save_meter(meter, by=person_of(self))
         except (InvalidValue, Conflict, NotFound) as error:

@@ -136,12 +136,12 @@ async def place_named(handler: Handler, typed: str, field: str = "place") -> str
     return found.id
 
 
-async def own_place(handler: Handler, typed: str) -> str:
-    """Return the id of the place on which a device shall hang.
+async def own_place(handler: Handler, typed: str | None, before: str = "") -> str:
+    """Return the id of the place on which a device shall hang; None leaves it as it was before.
 
     Somebody with areas hangs it within them. Raises InvalidValue.
     """
-    found = await place_named(handler, typed)
+    found = before if typed is None else await place_named(handler, typed)
     if handler.areas and not found:
         raise InvalidValue("place", "it has to hang on a place of yours")
     return found

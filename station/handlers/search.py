@@ -1,4 +1,4 @@
-"""The one search box: terminals, channels and meters, customers and their accounts."""
+"""The one search box: places, terminals, channels and meters, customers and their accounts."""
 
 from typing import Literal
 
@@ -7,11 +7,12 @@ from pydantic import BaseModel, Field
 from station.handlers.base import Handler
 from station.handlers.identity import requires
 from station.handlers.people import Permission
+from station.handlers.place_views import part_of
 from station.store.objects.accounts import Account
 
 FOUND_MAX = 8  # Of each kind; whoever wants more opens the list.
 
-Kind = Literal["terminal", "channel", "meter", "customer", "account"]
+Kind = Literal["place", "terminal", "channel", "meter", "customer", "account"]
 
 
 class SearchQuery(BaseModel):
@@ -53,20 +54,36 @@ class SearchHandler(Handler):
         terminals, terminal_count = await database.terminals.list(
             text, limit=FOUND_MAX, within=within
         )
+        places = await self._places(text)
         if within is not None:  # Channels and customers are the whole site's.
             hits = [
+                *places,
                 *(_hit("terminal", each.address, each.name) for each in terminals),
                 *(_hit("meter", each.address, each.name) for each in meters),
             ]
-            return hits, meter_count + terminal_count
+            return hits, max(len(hits), meter_count + terminal_count)
         channels, channel_count = await database.channels.list(text, limit=FOUND_MAX)
         hits = [
+            *places,
             *(_hit("terminal", each.address, each.name) for each in terminals),
             *(_hit("channel", each.name, each.url) for each in channels),
             *(_hit("meter", each.address, each.name) for each in meters),
             *await self._customers_and_cards(text),
         ]
         return hits, max(len(hits), meter_count + terminal_count + channel_count)
+
+    async def _places(self, text: str) -> list[Hit]:
+        """Find places by name or code, as far as the person may see them."""
+        tree = part_of(await self.parts.archive.places(), self.areas)
+        wanted = text.casefold()
+        found = [
+            place for _, place in tree.walk() if wanted in f"{place.name} {place.code}".casefold()
+        ]
+        return [
+            Hit(kind="place", key=each.name, name=tree.path_text(each.parent),
+                page=f"/places/{each.id}")
+            for each in found[:FOUND_MAX]
+        ]  # fmt: skip
 
     async def _customers_and_cards(self, text: str) -> list[Hit]:
         """Find customers by number, name or phone, and the accounts of cards."""

@@ -42,7 +42,7 @@ class TerminalChange(BaseModel):
     parallel_ports: bool = False
     collects: bool = False
     groups: Groups = ()
-    place: str = Field("", max_length=1000)  # An id, a code or a path of names.
+    place: str | None = Field(None, max_length=1000)  # Id, code or path; None: as it is.
 
     def to_values(self) -> dict[str, Any]:
         """Return the fields of a terminal."""
@@ -204,7 +204,7 @@ class OneTerminalHandler(TerminalHandler):
         before = await self.parts.database.terminals.get(address)
         try:
             body = self.parse_body(TerminalChange)
-            place = await own_place(self, body.place)
+            place = await own_place(self, body.place, before.place)
             terminal = replace(before, **{**body.to_values(), "place": place})
             await self.parts.archive.save_terminal(terminal, by=person_of(self))
         except (InvalidValue, Conflict) as error:

@@ -126,7 +126,8 @@ class TreeHandler(PlaceHandler):
         meters, there = await self._own_meters(own)
         total = len(nodes) + len(terminals) + len(channels) + there
         shown = [*nodes, *links, *(self._meter_node(each) for each in meters)]
-        more = f"/terminals?place={place_id}" if total > len(shown) else ""
+        rest = f"/terminals?place={own}" if own else "/terminals"
+        more = rest if total > len(shown) else ""
         return BranchView(items=shown, total=total, more=more)
 
     async def _own_meters(self, place_id: str) -> tuple[list[Meter], int]:

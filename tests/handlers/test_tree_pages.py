@@ -108,6 +108,12 @@ async def test_branches_show_what_hangs_where(site: Office) -> None:
     assert f'id="counts-place-{ids["line"]}-place-{ids["area"]}"' in counts
     opened = words_of(await ann.get(f"/tree?open={ids['area']}"))
     assert "000000000163" in opened
+    _, hits = await ann.json("GET", "/api/search?text=tq-12")
+    assert [(hit["kind"], hit["key"], hit["name"]) for hit in hits["items"]] == [
+        ("place", "Area 12", "County / North / Line 1")
+    ]
+    body = {"link": "02001234", "name": "Shop"}
+    assert (await ann.json("PUT", "/api/meters/000000000163", body))[1]["place"] == ids["area"]
     found = words_of(await ann.get("/tree?text=000000000161"))
     assert "County / North / Line 1 / Area 12" in found
     for path in (f"/api/meters?place={ids['org']}", f"/api/terminals?place={ids['line']}"):
