@@ -10,6 +10,7 @@ from station.handlers.download import Column
 from station.handlers.identity import Forbidden, requires
 from station.handlers.marking import N_
 from station.handlers.people import Permission
+from station.handlers.roles import NAMES
 from station.store.objects.sessions import Session
 
 KIND_NAMES = {"browser": N_("browser"), "token": N_("program")}
@@ -114,6 +115,7 @@ class SessionsHandler(SessionHandler):
             filter=query,
             whose=whose,
             session_kinds=KIND_NAMES,
+            **NAMES,
         )
 
 

@@ -112,14 +112,14 @@ async def test_no_page_and_no_export_tells_of_another_area(county: Office) -> No
             continue
         for address in ("02002222", "000000000222", "000000000223"):
             asked = re.sub(r"(?<=/)(000000000161|02001234|hall-2|0{24})(?=/|$)", address, path)
-            for query in ("", "?format=csv", "?format=xlsx"):
+            for query in ("", "?format=csv", "?format=xlsx") if asked == path else ("",):
                 answer = await ann.get(asked + query)
                 pages += 1
                 assert answer.code in (200, 303, 400, 403, 404), asked
                 assert not leaks(answer, asked), asked + query
             if asked == path:
                 break
-    assert pages > 300
+    assert pages > 200
 
 
 async def test_lists_show_all_of_the_own_area(county: Office) -> None:

@@ -55,6 +55,8 @@ async def test_a_token_may_no_more_than_its_scope_and_its_person(office: Office)
     assert page.headers["Cache-Control"] == "no-store"
     status, made = await ann.json("POST", "/api/tokens", {**body, "permissions": ["configure"]})
     assert (status, made["permissions"]) == (201, ["configure", "view"])
+    for path in ("/tokens", "/sessions", "/sessions?kind=token"):
+        assert "export configure look" in words_of(await ann.get(path)), path
     program = office.visitor(Authorization=f"Bearer {made['token']}")
     terminal = {"address": "02001234", "name": "North"}
     assert (await program.json("GET", "/api/meters"))[0] == 200
