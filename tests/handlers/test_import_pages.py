@@ -379,3 +379,17 @@ async def test_people_with_areas_import_into_these_alone(archive: Office) -> Non
     assert (await send(bob, "customers", workbook([["number", "name"], [7, "x"]]))).code == 403
     place, _ = await preview(bob, "meters", rows[:3])
     assert (await act(bob, place, "apply"))["state"] == "applied"
+
+
+async def test_audit_log_tells_who_imported_what(archive: Office) -> None:
+    ann = await archive.somebody("administrator")
+    place, _ = await preview(ann, "meters", [["address", "name"], ["000000000161", "<b>Shop"]])
+    assert "&lt;b&gt;Shop" in text_of(await ann.get(place))
+    await act(ann, place, "apply")
+    _, log = await ann.json("GET", "/api/audit?size=10")
+    entries = {entry["act"]: entry for entry in log["items"]}
+    assert {"imports.add", "imports.apply"} <= entries.keys()
+    assert (entries["imports.apply"]["object"], entries["imports.apply"]["who"]) == (
+        place, "administrator0",
+    )  # fmt: skip
+    assert '"changed": 1' in json.dumps(entries["imports.apply"]).replace('\\"', '"')
