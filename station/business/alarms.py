@@ -327,9 +327,13 @@ class Alarms:
             made = await loop.run_in_executor(None, causes, picture)  # The links go on meanwhile.
             found = {cause.key: cause for cause in made}
             await self._clear_gone(lasting, found, now)
-            for key, cause in found.items():
-                if key in lasting:
-                    await self._bring_up_to_date(lasting[key], cause, now)
+            await self._change(
+                [
+                    (alarm, after)
+                    for key, alarm in lasting.items()
+                    if key in found and (after := self._up_to_date(alarm, found[key], now)) != alarm
+                ]
+            )
             new = [cause for key, cause in found.items() if key not in lasting]
             await self._raise_all(new[:RAISED_MAX], now)
 
@@ -353,20 +357,19 @@ class Alarms:
         for start in range(0, len(over), BATCH_MAX):
             await self._change(over[start : start + BATCH_MAX])
 
-    async def _bring_up_to_date(self, alarm: Alarm, cause: Cause, now: datetime) -> None:
-        members = cause.members[:MEMBERS_MAX]
-        detail = self._detail(cause)
-        if (alarm.members, alarm.detail) != (members, detail) and alarm.scope != "meter":
-            after = replace(
-                alarm,
-                revision=alarm.revision + 1,
-                members=members,
-                members_all=len(cause.members),
-                detail=detail,
-                last_at=now,
-            )
-            await self._alarms.advance(alarm, after)
-            self._announce(after)
+    def _up_to_date(self, alarm: Alarm, cause: Cause, now: datetime) -> Alarm:
+        """Return the alarm of a cause that goes on, with the devices that it has now."""
+        members, detail = cause.members[:MEMBERS_MAX], self._detail(cause)
+        if alarm.scope == "meter" or (alarm.members, alarm.detail) == (members, detail):
+            return alarm
+        return replace(
+            alarm,
+            revision=alarm.revision + 1,
+            members=members,
+            members_all=len(cause.members),
+            detail=detail,
+            last_at=now,
+        )
 
     async def _raise_all(self, new: Sequence[Cause], now: datetime) -> None:
         meters = [cause.subject for cause in new if cause.scope == "meter"]
