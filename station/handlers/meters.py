@@ -310,7 +310,19 @@ class OneMeterHandler(MeterHandler):
             item=_item_to_show(self.get_query_argument("item", ""), view.latest),
             today=local_day(utc_now(), self.parts.config.site.zone_info),
             place=await path_of(self, meter.place or self.terminal_place(meter.link)),
+            account=await self._account(address),
         )
+
+    async def _account(self, address: str) -> tuple[str, str] | None:
+        """Return the id of the meter's account and the customer's name, to who may see them."""
+        if self.wants_json or self.areas:
+            return None
+        account = await self.parts.database.accounts.of_meter(address)
+        if account is None:
+            return None
+        number = account.owner or account.customer
+        customer = await self.parts.database.customers.find(number)
+        return account.id, number if customer is None else customer.name
 
     @requires(Permission.CONFIGURE)
     async def post(self, address: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from counter_site import CounterSite
 from web_helpers import Office, text_of, words_of
 
 OLD, NEW = "000000000161", "000000000999"
@@ -108,3 +109,15 @@ async def test_ratios_change_by_a_record(site: Office) -> None:
     assert (await ann.json("GET", f"/api/meters/{OLD}"))[1]["ct"] == 60  # No plain edit.
     _, listed = await ann.json("GET", f"/api/exchanges?meter={OLD}")
     assert [each["new_ct"] for each in listed["items"]] == [60, 40]
+
+
+async def test_a_meter_with_an_account_says_whose_it_is(counter: CounterSite) -> None:
+    clerk = await counter.office.somebody("clerk")
+    account, _ = await counter.opened(clerk)
+    ann = await counter.office.somebody("technician")
+    page = text_of(await ann.get(f"/meters/{OLD}"))
+    assert f'href="/accounts/{account}"' in page
+    form = {"address": NEW, f"old_registers-{TOTAL}": "1", f"new_registers-{TOTAL}": "0"}
+    assert (await ann.post(f"/meters/{OLD}/exchange", **form)).code == 303
+    notice = words_of(await ann.get(f"/meters/{NEW}"))
+    assert "Its prepaid account has to be moved at the counter." in notice
