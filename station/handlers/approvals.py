@@ -103,6 +103,7 @@ class ApprovalsHandler(LimitsBase):
         typed = {
             name: value for name, value in self.typed().items() if name not in ("password", "code")
         }
+        typed["next"] = local_path(str(typed["next"])) if typed.get("next") else ""
         self.finish_page(
             "approval_form.html",
             typed=NOTHING_TYPED | typed,

@@ -84,8 +84,8 @@ class BenchView(BaseModel):
     meters: list[BenchMeter]
 
 
-class BenchHandler(Handler):
-    """/bench, /api/bench"""
+class BenchBase(Handler):
+    """What the handlers of the bench share."""
 
     @property
     def bench(self) -> Bench:
@@ -93,6 +93,14 @@ class BenchHandler(Handler):
         if self.parts.bench is None:
             raise NotFound("there is a bench in the demonstration only")
         return self.parts.bench
+
+    def moved(self, notice: str) -> None:
+        """Answer that something on the bench was moved."""
+        self.done(Nothing(), "/bench", notice)
+
+
+class BenchHandler(BenchBase):
+    """/bench, /api/bench"""
 
     @requires(Permission.VIEW)
     async def get(self) -> None:
@@ -110,12 +118,8 @@ class BenchHandler(Handler):
             "bench.html", view, states=CARD_STATES, colours=STATE_COLOURS, codes=CODES
         )  # fmt: skip
 
-    def moved(self, notice: str) -> None:
-        """Answer that something on the bench was moved."""
-        self.done(Nothing(), "/bench", notice)
 
-
-class InsertHandler(BenchHandler):
+class InsertHandler(BenchBase):
     """/bench/reader/card, /api/bench/reader/card: put a card in, or take it out"""
 
     @requires(Permission.SELL)
@@ -132,7 +136,7 @@ class InsertHandler(BenchHandler):
         self.moved(self.language.say("The reader is empty."))
 
 
-class PlugHandler(BenchHandler):
+class PlugHandler(BenchBase):
     """/bench/reader, /api/bench/reader: connect the reader, or unplug it"""
 
     @requires(Permission.SELL)
@@ -146,7 +150,7 @@ class PlugHandler(BenchHandler):
         self.moved(self.language.say("The reader is unplugged."))
 
 
-class CarryHandler(BenchHandler):
+class CarryHandler(BenchBase):
     """/bench/cards/NUMBER/carry, /api/…: take a card to a meter and back"""
 
     @requires(Permission.SELL)
@@ -166,7 +170,7 @@ class CarryHandler(BenchHandler):
         )
 
 
-class UseHandler(BenchHandler):
+class UseHandler(BenchBase):
     """/bench/meters/METER/use, /api/…: use energy"""
 
     @requires(Permission.SELL)
