@@ -89,8 +89,8 @@ async def test_reader_may_look_and_nothing_else(office: Office) -> None:
     for path, handler in addresses():
         for method in methods_of(handler):
             permission = permission_of(handler, method)
-            if permission is None or permission in ROLES["reader"]:
-                continue
+            if permission is None or permission in ROLES["reader"] or not path.startswith("/api"):
+                continue  # The pages themselves are tried with every role by test_role_matrix.
             answer = await ann.send(method, path, None if method in ("GET", "DELETE") else "")
             assert answer.code == 403, f"{method} {path}"
     page = text_of(await ann.get("/terminals/new"))
