@@ -3,9 +3,13 @@
 import json
 
 import pytest
+from tornado.web import RequestHandler
 from web_helpers import PASSWORD, Office, text_of, words_of
 
 from station.errors import DatabaseDown
+from station.handlers.act_names import ACT_NAMES
+from station.handlers.auditing import CHANGING, Audited, act_code
+from station.handlers.routes import routes
 from station.store.objects.audit import Entry
 
 
@@ -155,3 +159,18 @@ async def test_an_act_that_breaks_is_told(office: Office, monkeypatch: pytest.Mo
     assert (await ann.post("/terminals", address="02001234", name="North")).code == 500
     entry = await newest(office)
     assert (entry.outcome, entry.detail) == ("failed", "RuntimeError")
+
+
+def test_every_act_has_a_name() -> None:
+    unnamed = set()
+    for pattern, handler in routes():
+        path = pattern.removeprefix("(?:/api)?").replace("([^/]+)", "thing")
+        varying = ["thing"] * path.count("thing")
+        for method in CHANGING:
+            is_there = getattr(handler, method.lower()) is not getattr(
+                RequestHandler, method.lower()
+            )
+            if is_there and issubclass(handler, Audited) and handler.is_act:
+                code = act_code(method, path, varying)
+                unnamed |= {code} - ACT_NAMES.keys()
+    assert unnamed == set()
