@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     command = users.add_parser("add", help="add a person; the password is asked for")
     command.add_argument("name", metavar="NAME")
     command.add_argument("--role", required=True, metavar="ROLE",
-                         help="administrator, technician, supervisor, clerk, reader or another")  # fmt: skip
+                         help="administrator, technician, clerk or another")  # fmt: skip
     command.add_argument("--config", type=Path, default=Path("config.yaml"), metavar="FILE")
     command.set_defaults(run=_add_user)
     command = users.add_parser("reset", help="make a password for one login, whatever was lost")
