@@ -24,6 +24,7 @@ from station.units import utc_now
 SIZES = ("a4", "80mm")
 LANGUAGES = ("en", "zh")
 
+
 @dataclass(frozen=True, slots=True)
 class ReceiptStores:
     """Where the words on a receipt come from, and where receipts are kept."""

@@ -54,9 +54,7 @@ class MeterHealths(Objects[MeterHealth]):
 
     async def heard(self, meters: Sequence[str]) -> dict[str, datetime]:
         """Return when each of these meters last gave something; others are left out."""
-        found = await self._collection.find(
-            {"_id": {"$in": [*meters]}}, fields={"last_success": 1}
-        )
+        found = await self._collection.find({"_id": {"$in": [*meters]}}, fields={"last_success": 1})
         return {each["_id"]: each["last_success"] for each in found if each.get("last_success")}
 
     async def failing(
