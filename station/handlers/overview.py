@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 
 from pydantic import BaseModel
 
 from station.collector.completeness import TaskCompleteness
 from station.collector.memory import DEAD_AFTER
+from station.handlers.alarm_views import SeverityCounts
 from station.handlers.desk import DeskHandler
 from station.handlers.freshness import written
 from station.handlers.identity import requires
@@ -80,6 +82,7 @@ class Overview(BaseModel):
     fullest: float
     commands: int
     runs: list[RunView]
+    alarms: SeverityCounts
     selling: Selling | None
 
 
@@ -122,6 +125,7 @@ class OverviewHandler(DeskHandler):
             fullest=buses[0].share if buses else 0.0,
             commands=await self._waiting_commands(),
             runs=[run_view(run) for run in runs],
+            alarms=SeverityCounts(**asdict(await database.alarms.counts(None))),
             selling=await self._selling(today.day),
         )
         worst: list[LinkView] = [

@@ -66,6 +66,13 @@ async def test_what_needs_a_person(yard: Office) -> None:
     assert "开盖" in words_of(await ann.get(f"/alarms/{alarm['id']}"))
 
 
+async def test_the_overview_counts_what_stands(yard: Office) -> None:
+    ann = await yard.somebody("clerk")
+    _, view = await ann.json("GET", "/api/overview")
+    assert view["alarms"] == {"critical": 0, "major": 1, "minor": 0, "open": 1}
+    assert "0 critical, 1 major, 0 minor" in words_of(await ann.get("/"))
+
+
 async def test_acknowledge_comment_mute_and_clear(yard: Office) -> None:
     ann = await yard.somebody("clerk")
     path = f"/alarms/{(await only(ann))['id']}"
