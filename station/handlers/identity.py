@@ -196,8 +196,9 @@ class Identity(RequestHandler):
         self.set_header("Vary", "Accept, Accept-Language, Cookie")
 
     def set_cookie(self, name: str, value: str | bytes, *given: Any, **more: Any) -> None:
-        """Set a cookie; one that came by https is never sent by http."""
+        """Set a cookie that no script reads; one that came by https is never sent by http."""
         more.setdefault("secure", self.request.protocol == "https")
+        more.setdefault("httponly", True)
         super().set_cookie(name, value, *given, **more)
 
     async def prepare(self) -> None:

@@ -226,7 +226,7 @@ async def test_cards_of_the_older_rule(town: Town, counter: Counter) -> None:
     assert home.carry().credited_fen == 20_00
     await approve(town, "STEPS")
     other = await town.new_home()
-    with pytest.raises(InvalidValue, match="no place for ladder steps"):
+    with pytest.raises(InvalidValue, match="carry no ladder"):
         await counter.sales.open_account(
             replace(opening_of(other, 0), tariff="STEPS", profile="GW09"),
             request_id=new_id(),
