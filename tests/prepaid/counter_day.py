@@ -250,7 +250,8 @@ class Day:
             if await self.unfinished(home) is not None:
                 await self.abandon(home)
             await self.carry(home)
-            if await self._needs_replacement(home):
+            is_left = await self.unfinished(home) is not None  # Its card is lost.
+            if is_left or await self._needs_replacement(home):
                 await self.replace(home, 0)
                 await self.finish(home)
             order = await self.unfinished(home)
