@@ -58,6 +58,8 @@ class DeskSale:
         self._preparing = asyncio.ensure_future(prepare())
         self._preparing.add_done_callback(_retrieve)
         self._entered: tuple[Order, Account] | None = None
+        self._entering = asyncio.Lock()
+        self._is_over = False
 
     @property
     def entered(self) -> tuple[Order, Account]:
@@ -80,7 +82,19 @@ class DeskSale:
 
     async def enter(self, contents: CardContents) -> None:
         """Enter the order for this card. Raises as `Orders.enter`, and Conflict when another order
-        was faster under the same request."""
+        was faster under the same request, or the sale is over."""
+        async with self._entering:
+            if self._is_over:
+                raise Conflict("this sale was given up: the reader took too long")
+            await self._enter(contents)
+
+    async def end(self) -> None:
+        """Wait for what is being entered, and let nothing be entered any more: a reader that was
+        given up may come to itself later."""
+        async with self._entering:
+            self._is_over = True
+
+    async def _enter(self, contents: CardContents) -> None:
         prepared = await self._preparing
         order = replace(prepared.order, card_serial=contents.serial)
         account = proved(order, prepared.change.after, contents)

@@ -104,6 +104,7 @@ class Finishing:
                 )
                 return await self._mark(*sale.entered, done, place.name, head.by)
             except StationError:
+                await sale.end()
                 if (standing := await self._standing(head)) is not None:
                     self.announce(standing)
                     return standing

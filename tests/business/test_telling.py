@@ -132,7 +132,7 @@ class Inbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  As above.
         letter = message_from_bytes(envelope.content, policy=policy.default)
         self.letters.append((envelope.rcpt_tos, letter))
         return "250 OK"

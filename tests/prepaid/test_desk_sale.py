@@ -1,6 +1,7 @@
 """A sale in one go: entered only while its card lies there, and written in one conversation."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -8,12 +9,21 @@ from cuts import WRITE
 from sale_site import CLERKS, DESKS, Counter, Home, Town, open_home
 
 from bench import MemoryChannel, MemoryReader, new_card
-from station.errors import CardFailed, DatabaseDown, InvalidValue, NoCard, WrongCard
+from station.errors import (
+    CardFailed,
+    DatabaseDown,
+    InvalidValue,
+    NoCard,
+    ReaderFailed,
+    WrongCard,
+)
 from station.prepaid.desk_sale import Desk
+from station.prepaid.readers import workplace
 from station.prepaid.readers.base import FixedReaders
 from station.store.objects.base import new_id
 from station.store.objects.orders import Order
 
+INTERNAL_AUTHENTICATE = 0x88
 CLERK, DESK = CLERKS[0], Desk(DESKS[0])
 
 
@@ -115,6 +125,34 @@ async def test_no_byte_is_written_when_the_order_cannot_be_entered(
     monkeypatch.setattr(counter.database.orders, "enter", enter)
     with pytest.raises(DatabaseDown):
         await sell(counter, home)
+    assert home.card.files == files
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["while entering", "before entering"])
+async def test_a_reader_that_is_given_up_sells_nothing_behind_our_back(
+    town: Town, counter: Counter, home: Home, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    files = dict(home.card.files)
+    enter = counter.database.orders.enter
+
+    async def slowly(*given: Any) -> Order:
+        await asyncio.sleep(0.6)
+        return await enter(*given)
+
+    def hang(_number: int, apdu: bytes) -> None:
+        if apdu[1] == INTERNAL_AUTHENTICATE:  # The last command before it is decided.
+            time.sleep(0.6)
+
+    monkeypatch.setattr(workplace, "CARD_TIMEOUT_S", 0.3)
+    if is_late:
+        counter.readers[0].before_apdu = hang
+        with pytest.raises(ReaderFailed):
+            await sell(counter, home)
+    else:
+        monkeypatch.setattr(counter.database.orders, "enter", slowly)
+        assert (await sell(counter, home)).state == "reserved", "it was entered, and comes back"
+    await asyncio.sleep(0.6)
+    assert len(await purchases(town, home)) == (0 if is_late else 1)
     assert home.card.files == files
 
 
