@@ -8,9 +8,9 @@ from pathlib import Path
 
 from station.config import Config
 from station.errors import StartError
-from station.handlers.audit_writer import act_of_command_line
-from station.handlers.staff import COMMAND_LINE, OneTimePassword, Staff
-from station.handlers.token_rules import new_api_token
+from station.handlers.access.audit_writer import act_of_command_line
+from station.handlers.access.staff import COMMAND_LINE, OneTimePassword, Staff
+from station.handlers.access.token_rules import new_api_token
 from station.store.database import Database
 from station.store.embedded import EmbeddedMongo
 

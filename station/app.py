@@ -44,8 +44,8 @@ from station.frontend.registry import Registry
 from station.frontend.server import FrontServer
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
-from station.handlers import people
-from station.handlers.audit_writer import AuditWriter
+from station.handlers.access import people
+from station.handlers.access.audit_writer import AuditWriter
 from station.handlers.parts import Parts
 from station.handlers.routes import make_application
 from station.handlers.server import make_server

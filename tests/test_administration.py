@@ -8,7 +8,7 @@ from station.__main__ import main
 from station.administration import add_user, make_token, reset_password
 from station.config import Config, DatabaseConfig
 from station.errors import InvalidValue, NotFound, StartError
-from station.handlers.people import hash_token, password_is_right
+from station.handlers.access.people import hash_token, password_is_right
 from station.store.database import Database
 
 

@@ -44,19 +44,23 @@ from station.config import Config
 from station.frontend import guard, server, trace
 from station.handlers import (
     base,
-    command_views,
     download,
-    frame_search,
-    frames,
+)
+from station.handlers.access import people
+from station.handlers.access.identity import STATUSES, permission_of
+from station.handlers.access.people import ROLES
+from station.handlers.collection import (
     item_groups,
-    people,
     readings,
 )
-from station.handlers.identity import STATUSES, permission_of
+from station.handlers.collection.runs import KIND_NAMES
+from station.handlers.communication import (
+    frame_search,
+    frames,
+)
+from station.handlers.control import command_views
 from station.handlers.language import LOCALE_DIRECTORY, Language
-from station.handlers.people import ROLES
 from station.handlers.routes import FORMS, routes
-from station.handlers.runs import KIND_NAMES
 from station.simulator.demo_site import DEMO_SITE
 from station.store import embedded
 from station.store.objects import link_events, traffic

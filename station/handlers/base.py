@@ -14,13 +14,13 @@ from pydantic import BaseModel, Field, ValidationError
 from tornado.web import HTTPError
 
 from station.errors import InvalidValue, StationError
+from station.handlers.access.auditing import Audited
+from station.handlers.access.identity import SESSION_COOKIE, status_of
+from station.handlers.access.people import Permission
 from station.handlers.areas import is_open
-from station.handlers.auditing import Audited
 from station.handlers.download import ROWS_MAX, XLSX_TYPE, Column, to_csv, to_xlsx, writing
-from station.handlers.identity import SESSION_COOKIE, status_of
 from station.handlers.json_bodies import ZERO, json_value
 from station.handlers.language import LANGUAGES
-from station.handlers.people import Permission
 from station.handlers.problems import InvalidBody, invalid_body
 from station.handlers.templating import render
 from station.units import utc_now

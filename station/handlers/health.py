@@ -3,7 +3,7 @@
 import asyncio
 
 from station.errors import DatabaseDown
-from station.handlers.identity import Identity
+from station.handlers.access.identity import Identity
 
 PING_TIMEOUT_S = 2.0  # A database that needs longer for a ping is down for whoever asks.
 

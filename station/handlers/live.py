@@ -14,9 +14,9 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from station import tasks
 from station.errors import DatabaseDown
-from station.handlers.frames import words_of
-from station.handlers.identity import Identity, requires
-from station.handlers.people import Permission
+from station.handlers.access.identity import Identity, requires
+from station.handlers.access.people import Permission
+from station.handlers.communication.frames import words_of
 
 log = logging.getLogger(__name__)
 

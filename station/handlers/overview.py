@@ -9,14 +9,14 @@ from pydantic import BaseModel
 
 from station.collector.completeness import TaskCompleteness
 from station.collector.memory import DEAD_AFTER
-from station.handlers.alarm_views import SeverityCounts
-from station.handlers.desk import DeskHandler
+from station.handlers.access.identity import requires
+from station.handlers.access.people import Permission
+from station.handlers.collection.runs import RunView, run_view
+from station.handlers.communication.link_views import LinkView, live_view
+from station.handlers.events.alarm_views import SeverityCounts
 from station.handlers.freshness import written
-from station.handlers.identity import requires
-from station.handlers.link_views import LinkView, live_view
-from station.handlers.order_views import ORDER_WORDS, OrderView
-from station.handlers.people import Permission
-from station.handlers.runs import RunView, run_view
+from station.handlers.selling.desk import DeskHandler
+from station.handlers.selling.order_views import ORDER_WORDS, OrderView
 from station.store.objects.links import LinkState
 from station.units import day_start
 

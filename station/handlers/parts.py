@@ -19,7 +19,7 @@ from station.frontend.history import History
 from station.frontend.registry import Registry
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
-from station.handlers.audit_writer import AuditWriter
+from station.handlers.access.audit_writer import AuditWriter
 from station.live import Feed
 from station.prepaid.readers.agent import Agents
 from station.prepaid.readers.remembered import Remembered

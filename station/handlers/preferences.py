@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from station.handlers.access.identity import requires
+from station.handlers.access.people import Permission
 from station.handlers.base import COOKIE_DAYS, Handler, local_path
-from station.handlers.identity import requires
-from station.handlers.people import Permission
 
 
 class Preferences(BaseModel):

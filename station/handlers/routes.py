@@ -9,76 +9,90 @@ from tornado.web import Application, RequestHandler
 
 from station.collector.items import ITEM_BY_CODE
 from station.handlers import (
-    account_changes,
-    accounts,
-    agents,
-    alarm_rules,
-    alarms,
-    anomalies,
-    approvals,
+    health,
+    live,
+    overview,
+    preferences,
+    search,
+    static,
+)
+from station.handlers.access import (
     audit,
-    bench,
-    blocks,
-    buses,
-    cards,
+    login,
+    password,
+    roles,
+    sessions,
+    tokens,
+    totp,
+    users,
+)
+from station.handlers.access.gate import PasswordGate
+from station.handlers.access.identity import Tools
+from station.handlers.access.staff import Staff
+from station.handlers.archive import (
+    anomalies,
     changes,
     channels,
-    clock,
-    commands,
-    completeness,
-    counter,
-    customers,
-    day_end,
-    events,
-    failures,
-    frames,
-    health,
     imports,
-    limits,
-    links,
-    live,
-    login,
     meter_exchange,
     meters,
-    orders,
-    overview,
+    places,
+    stages,
+    terminals,
+    tree,
+)
+from station.handlers.archive.archive_sentences import PLACE_KINDS, STAGE_HELP, STAGE_NAMES
+from station.handlers.base import Handler, UnknownPage
+from station.handlers.collection import (
+    buses,
+    completeness,
+    failures,
+    read_now,
+    readings,
+    runs,
+    success,
+    task_views,
+    tasks,
+)
+from station.handlers.collection.bus_views import Buses
+from station.handlers.collection.runs import KIND_NAMES, cause_name, item_name
+from station.handlers.communication import (
+    blocks,
+    frames,
+    links,
+)
+from station.handlers.control import (
+    clock,
+    commands,
     parameter_orders,
     parameter_templates,
     parameters,
-    password,
-    places,
-    preferences,
-    read_now,
-    readers,
-    readings,
-    receipts,
-    roles,
-    runs,
-    search,
-    sessions,
-    shifts,
-    stages,
-    static,
-    success,
-    tariffs,
-    task_views,
-    tasks,
-    terminals,
-    tokens,
-    totp,
-    tree,
-    users,
 )
-from station.handlers.archive_sentences import PLACE_KINDS, STAGE_HELP, STAGE_NAMES
-from station.handlers.base import Handler, UnknownPage
-from station.handlers.bus_views import Buses
-from station.handlers.gate import PasswordGate
-from station.handlers.identity import Tools
+from station.handlers.events import (
+    alarm_rules,
+    alarms,
+    events,
+)
 from station.handlers.language import load_languages
 from station.handlers.parts import Parts
-from station.handlers.runs import KIND_NAMES, cause_name, item_name
+from station.handlers.selling import (
+    account_changes,
+    accounts,
+    agents,
+    approvals,
+    bench,
+    cards,
+    counter,
+    customers,
+    day_end,
+    limits,
+    orders,
+    readers,
+    receipts,
+    shifts,
+    tariffs,
+)
 from station.handlers.sentences import ROLE_NAMES
-from station.handlers.staff import Staff
 from station.handlers.templating import make_environment
 from station.handlers.today import Today
 from station.prepaid.readers.agent_wire import LINK_PATH

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from station.handlers.access.identity import requires
+from station.handlers.access.people import Permission
+from station.handlers.archive.place_views import part_of
 from station.handlers.base import Handler
-from station.handlers.identity import requires
-from station.handlers.people import Permission
-from station.handlers.place_views import part_of
 from station.store.objects.accounts import Account
 
 FOUND_MAX = 8  # Of each kind; whoever wants more opens the list.

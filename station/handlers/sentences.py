@@ -5,17 +5,17 @@ may be such a sentence itself. The first form that fits counts: the narrow ones 
 wide ones. A form that is forgotten here is shown in English, which is no harm.
 """
 
-from station.handlers.alarm_sentences import ALARM_SENTENCES
-from station.handlers.archive_sentences import ARCHIVE_SENTENCES
-from station.handlers.audit_sentences import AUDIT_SENTENCES
-from station.handlers.card_sentences import CARD_PHRASES, CARD_SENTENCES
-from station.handlers.drawer_sentences import DRAWER_SENTENCES
-from station.handlers.import_sentences import IMPORT_SENTENCES
+from station.handlers.access.audit_sentences import AUDIT_SENTENCES
+from station.handlers.access.people_sentences import PEOPLE_SENTENCES
+from station.handlers.archive.archive_sentences import ARCHIVE_SENTENCES
+from station.handlers.archive.import_sentences import IMPORT_SENTENCES
+from station.handlers.control.parameter_sentences import PARAMETER_SENTENCES
+from station.handlers.events.alarm_sentences import ALARM_SENTENCES
 from station.handlers.marking import N_
-from station.handlers.parameter_sentences import PARAMETER_SENTENCES
-from station.handlers.people_sentences import PEOPLE_SENTENCES
-from station.handlers.reader_sentences import READER_SENTENCES
-from station.handlers.sale_sentences import SALE_SENTENCES
+from station.handlers.selling.card_sentences import CARD_PHRASES, CARD_SENTENCES
+from station.handlers.selling.drawer_sentences import DRAWER_SENTENCES
+from station.handlers.selling.reader_sentences import READER_SENTENCES
+from station.handlers.selling.sale_sentences import SALE_SENTENCES
 from station.protocols.dlt645.errors import (
     ERROR_BITS_1997,
     ERROR_BITS_2007,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tornado.web import HTTPError, StaticFileHandler
 
-from station.handlers.identity import SECURITY_HEADERS
+from station.handlers.access.identity import SECURITY_HEADERS
 
 COMPRESSED = {".css", ".js", ".svg", ".txt"}
 COMPRESSED_MAX = 200  # Files; there are some ten.

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from station.handlers.language import Language
-from station.handlers.money import yuan, yuan_typed
+from station.handlers.selling.money import yuan, yuan_typed
 from station.units import UTC
 
 HERE = Path(__file__).parent

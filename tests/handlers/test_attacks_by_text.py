@@ -171,8 +171,8 @@ async def test_scripts_that_got_into_the_database_stay_text(
 def models() -> list[type[BaseModel]]:
     """Return every model of the handlers: what may come in, and what goes out."""
     found: dict[str, type[BaseModel]] = {}
-    for module in pkgutil.iter_modules(handlers.__path__):
-        loaded = importlib.import_module(f"station.handlers.{module.name}")
+    for module in pkgutil.walk_packages(handlers.__path__, "station.handlers."):
+        loaded = importlib.import_module(module.name)
         for name, one in inspect.getmembers(loaded, inspect.isclass):
             if issubclass(one, BaseModel) and one is not BaseModel:
                 found[f"{one.__module__}.{name}"] = one

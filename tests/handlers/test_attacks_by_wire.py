@@ -26,7 +26,7 @@ JSON = "Content-Type: application/json"
 UPS = ("..", "%2e%2e", "%2E%2e", ".%2e", "..%00", "....", "..;", "%252e%252e", "%c0%ae%c0%ae")
 SLASHES = ("/", "%2f", "%5c", "\\", "%252f")
 STARTS = ("/static/", "/static/vendor/", "/", "/api/", "/meters/", "/orders/")
-TARGETS = ("etc/passwd", "handlers/identity.py", "config.yaml")
+TARGETS = ("etc/passwd", "handlers/access/identity.py", "config.yaml")
 SECRETS = (b"root:", b"SESSION_COOKIE", b"prepaid:")
 
 

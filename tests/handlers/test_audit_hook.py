@@ -7,8 +7,8 @@ from tornado.web import RequestHandler
 from web_helpers import PASSWORD, Office, text_of, words_of
 
 from station.errors import DatabaseDown
-from station.handlers.act_names import ACT_NAMES
-from station.handlers.auditing import CHANGING, Audited, act_code
+from station.handlers.access.act_names import ACT_NAMES
+from station.handlers.access.auditing import CHANGING, Audited, act_code
 from station.handlers.routes import routes
 from station.store.objects.audit import Entry
 

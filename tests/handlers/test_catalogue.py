@@ -25,7 +25,7 @@ def languages() -> dict[str, Language]:
 def extracted() -> Catalog:
     """Return every message of the handlers and the templates."""
     catalogue = Catalog()
-    files = [("python", path) for path in HANDLERS.glob("*.py")]
+    files = [("python", path) for path in HANDLERS.glob("**/*.py")]
     files += [("jinja2", path) for path in HANDLERS.glob("templates/**/*.html")]
     for method, path in files:
         for _, message, _, _ in extract_from_file(method, str(path), keywords=KEYWORDS):

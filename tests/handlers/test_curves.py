@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from web_helpers import Office, Visitor, words_of
 
-from station.handlers.consumption import Interval, consumption, step_for
+from station.handlers.collection.consumption import Interval, consumption, step_for
 from station.store.objects.readings import Reading
 from station.units import UTC, day_start
 

@@ -20,7 +20,7 @@ from station.errors import (
     Refused,
     StationError,
 )
-from station.handlers.identity import STATUSES
+from station.handlers.access.identity import STATUSES
 from station.store.database import Database
 from station.store.objects.tasks import Task
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from web_helpers import Office, text_of, words_of
 
-from station.handlers import frame_search
-from station.handlers.frame_search import CHOICES, NAMES, keys_for, keys_of_function
+from station.handlers.communication import frame_search
+from station.handlers.communication.frame_search import CHOICES, NAMES, keys_for, keys_of_function
 from station.protocols.dlt645.frame import Version
 from station.protocols.dlt645.requests import read
 from station.protocols.qgdw1376 import link

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from web_helpers import PASSWORD, PASSWORD_HASH, Office, text_of
 
-from station.handlers import gate
-from station.handlers.people import hash_token
+from station.handlers.access import gate
+from station.handlers.access.people import hash_token
 from station.store.objects.users import User
 from station.units import utc_now
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web_helpers import Office, text_of, words_of
 
-from station.handlers.explained import ROW_SIZE, cards_of, items_of
-from station.handlers.frames import EXAMPLES, HEX_SIZE_MAX
+from station.handlers.communication.explained import ROW_SIZE, cards_of, items_of
+from station.handlers.communication.frames import EXAMPLES, HEX_SIZE_MAX
 from station.protocols.describe import describe
 
 READ = "68 61 01 00 00 00 00 68 11 04 33 33 34 33 14 16"

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from station.handlers import gate
-from station.handlers.gate import ADDRESS, CODE, PAIR, PERSON, PasswordGate, TooManyAttempts
-from station.handlers.people import hash_password
+from station.handlers.access import gate
+from station.handlers.access.gate import ADDRESS, CODE, PAIR, PERSON, PasswordGate, TooManyAttempts
+from station.handlers.access.people import hash_password
 from station.store.database import Database
 from station.units import utc_now
 

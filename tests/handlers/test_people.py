@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from station.errors import InvalidValue
-from station.handlers.people import (
+from station.handlers.access.people import (
     ROLES,
     Permission,
     hash_password,

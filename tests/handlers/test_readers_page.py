@@ -8,7 +8,7 @@ from web_helpers import Office, text_of
 
 from station.errors import NoReader
 from station.handlers.language import load_languages
-from station.handlers.reader_sentences import READER_SENTENCES
+from station.handlers.selling.reader_sentences import READER_SENTENCES
 from station.prepaid.readers.base import CardReader, Condition, FixedReaders, ReaderIdentity
 from station.prepaid.readers.pcsc import problem_of
 from station.units import utc_now

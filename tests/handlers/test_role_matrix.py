@@ -15,8 +15,8 @@ from test_routes import METHODS, addresses, methods_of
 from tornado.web import RequestHandler
 from web_helpers import Office, Visitor, text_of
 
-from station.handlers.identity import permission_of
-from station.handlers.people import ROLES, Permission
+from station.handlers.access.identity import permission_of
+from station.handlers.access.people import ROLES, Permission
 from station.handlers.routes import routes
 
 TABLE = Path(__file__).with_name("role_matrix.txt")

@@ -7,9 +7,9 @@ import pytest
 from tornado.web import RequestHandler
 from web_helpers import Office, text_of
 
+from station.handlers.access.identity import CONTENT_SECURITY_POLICY, permission_of
+from station.handlers.access.people import ROLES, Permission
 from station.handlers.base import Handler
-from station.handlers.identity import CONTENT_SECURITY_POLICY, permission_of
-from station.handlers.people import ROLES, Permission
 from station.handlers.routes import FORMS, PAGES, routes
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

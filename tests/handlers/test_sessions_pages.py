@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from web_helpers import Office, text_of, words_of
 
-from station.handlers.people import hash_token
+from station.handlers.access.people import hash_token
 from station.units import utc_now
 
 

@@ -8,8 +8,8 @@ import pytest
 from web_helpers import Office, Visitor, text_of, words_of
 
 from station.collector.outcome import Cause
-from station.handlers import terminals
-from station.handlers.task_templates import TEMPLATES
+from station.handlers.archive import terminals
+from station.handlers.collection.task_templates import TEMPLATES
 from station.store.objects.meter_days import MeterDay
 from station.units import local_day, utc_now
 

@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 from web_helpers import PASSWORD, PASSWORD_HASH, Office, Visitor, text_of, words_of
 
-from station.handlers import identity, totp
-from station.handlers.one_time_codes import (
+from station.handlers.access import (
+    identity,
+    totp,
+)
+from station.handlers.access.one_time_codes import (
     STEP_S,
     code_of,
     matching_step,

@@ -6,7 +6,7 @@ import re
 import pytest
 from web_helpers import PASSWORD, Office, Visitor, text_of, words_of
 
-from station.handlers.people import Permission
+from station.handlers.access.people import Permission
 from station.store.objects.places import Place
 from station.store.objects.users import User
 

@@ -40,9 +40,9 @@ from station.frontend.registry import Registry
 from station.frontend.server import FrontServer
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
-from station.handlers.audit_writer import AuditWriter
+from station.handlers.access.audit_writer import AuditWriter
+from station.handlers.access.people import hash_password
 from station.handlers.parts import Parts
-from station.handlers.people import hash_password
 from station.handlers.routes import make_application
 from station.handlers.server import make_server
 from station.handlers.tls import OWN_FILE, server_context

@@ -14,7 +14,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from station.errors import Conflict, DatabaseDown
-from station.handlers.audit_writer import REFUSALS_EACH_MIN, AuditWriter, act_of_command_line
+from station.handlers.access.audit_writer import REFUSALS_EACH_MIN, AuditWriter, act_of_command_line
 from station.store.database import Database
 from station.store.objects.audit import NAMES, AuditLog, Entry, values_text
 
@@ -226,7 +226,7 @@ class Failing:
 async def test_what_happened_while_the_database_went_away_is_written_after(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("station.handlers.audit_writer.RETRY_S", 0.01)
+    monkeypatch.setattr("station.handlers.access.audit_writer.RETRY_S", 0.01)
     failing = Failing(database.audit, 3)
     writer = AuditWriter(failing, "test")
     await writer.start()

@@ -1,0 +1,1 @@
+"""What hangs where: places, terminals, channels and meters, their changes, and imports of them."""

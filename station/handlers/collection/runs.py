@@ -1,0 +1,204 @@
+"""Runs: what happened when a task was executed, while it happens and afterwards."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from station.collector.items import ITEM_BY_CODE
+from station.collector.outcome import CAUSE_NAMES, Cause
+from station.errors import Conflict
+from station.handlers.access.identity import requires
+from station.handlers.access.people import Permission
+from station.handlers.base import Handler, ListQuery
+from station.handlers.download import Column
+from station.handlers.marking import N_
+from station.store.objects.runs import Failure, Run
+from station.units import local_day
+from station.words import Text
+
+KIND_NAMES = {
+    "task": Text("periodic", "周期采集"),
+    "gap": Text("gap filling", "补采"),
+    "manual": Text("by hand", "手动"),
+    "fill": Text("holes filled by hand", "手动补采"),
+}
+
+
+class RunsQuery(ListQuery):
+    """Which runs to show."""
+
+    task: str | None = Field(None, max_length=64)
+
+
+class FailureView(BaseModel):
+    """One item of one meter that was not read, and why."""
+
+    meter: str
+    item: str
+    cause: str
+    text: str
+
+
+class RunView(BaseModel):
+    """A run; counts are of points, `causes` say why points are missing.
+
+    `finish_at` is when a run under way will have finished, by what its buses still have to carry.
+    """
+
+    id: str
+    task: str
+    task_name: str
+    kind: str
+    moment: datetime
+    started_at: datetime
+    ended_at: datetime | None
+    state: Literal["running", "finished", "interrupted", "cancelled"]
+    due: int
+    done: int
+    success: int
+    first_round: int
+    rounds: int
+    causes: dict[str, int]
+    finish_at: datetime | None = None
+    failures: list[FailureView] = []
+
+
+class RunList(BaseModel):
+    items: list[RunView]
+    total: int
+
+
+COLUMNS = (
+    Column[RunView](N_("Task"), lambda run: run.task_name),
+    Column[RunView](N_("Kind"), lambda run: KIND_NAMES.get(run.kind, run.kind)),
+    Column[RunView](N_("Moment"), lambda run: run.moment),
+    Column[RunView](N_("Started"), lambda run: run.started_at),
+    Column[RunView](N_("Ended"), lambda run: run.ended_at),
+    Column[RunView](N_("State"), lambda run: run.state),
+    Column[RunView](N_("Due"), lambda run: run.due),
+    Column[RunView](N_("Done"), lambda run: run.done),
+    Column[RunView](N_("Success"), lambda run: run.success),
+    Column[RunView](N_("In the first round"), lambda run: run.first_round),
+    Column[RunView](N_("Rounds"), lambda run: run.rounds),
+)
+FAILURE_COLUMNS = (
+    Column[FailureView](N_("Meter"), lambda failure: failure.meter),
+    Column[FailureView](N_("Item"), lambda failure: item_name(failure.item)),
+    Column[FailureView](N_("Cause"), lambda failure: cause_name(failure.cause)),
+    Column[FailureView](N_("In words"), lambda failure: failure.text),
+)
+
+
+def cause_name(cause: str) -> Text:
+    """Return a cause in words; an old one that is not known any more names itself."""
+    try:
+        return CAUSE_NAMES[Cause(cause)]
+    except ValueError:
+        return Text(cause, cause)
+
+
+def item_name(code: str) -> Text:
+    """Return an item's name; one that is no longer in the catalogue names itself."""
+    item = ITEM_BY_CODE.get(code)
+    return Text(code, code) if item is None else item.name
+
+
+def run_view(run: Run, *, failures: bool = False) -> RunView:
+    """Return a run as pages and JSON show it."""
+    return RunView(
+        id=run.id,
+        task=run.task_id,
+        task_name=run.task_name,
+        kind=run.kind,
+        moment=run.moment,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        state=run.state,
+        due=run.due,
+        done=run.done,
+        success=run.success,
+        first_round=run.first_round,
+        rounds=run.rounds,
+        causes=dict(run.causes),
+        failures=[_failure_view(failure) for failure in run.failures] if failures else [],
+    )
+
+
+class RunsHandler(Handler):
+    """/runs, /api/runs"""
+
+    @requires(Permission.VIEW)
+    async def get(self) -> None:
+        query = self.parse_query(RunsQuery)
+        skip, limit = self.span(query)
+        runs, total = await self.parts.database.runs.list(query.task, skip=skip, limit=limit)
+        items = [run_view(run) for run in runs]
+        tasks = [] if self.wants_json else (await self.parts.database.tasks.list(limit=1000))[0]
+        view = RunList(items=items, total=total)
+        await self.show_list("runs.html", view, items, COLUMNS, filter=query, tasks=tasks)
+
+
+class RunHandler(Handler):
+    """What the handlers of one run share."""
+
+    async def find_run(self, run_id: str) -> Run:
+        """Return a run, also one that has just begun and is not in the ledger. Raises NotFound."""
+        run = await self.parts.database.runs.find(run_id)
+        begun = {active.id: active for active in self.parts.scheduler.active_runs()}
+        return run or begun.get(run_id) or await self.parts.database.runs.get(run_id)
+
+    def said_of(self, fill: Run) -> str | None:
+        """Return what to say of a run that fills holes, if there is nothing to fill."""
+        if fill.due:
+            return None
+        return self.language.say("There is no hole that can still be filled.")
+
+
+class OneRunHandler(RunHandler):
+    """/runs/ID, /api/runs/ID"""
+
+    @requires(Permission.VIEW)
+    async def get(self, run_id: str) -> None:
+        run = await self.find_run(run_id)
+        view = run_view(run, failures=True)
+        if run.state == "running":
+            view.finish_at = await self.parts.budget.finish_of(run)
+        await self.show_list("run.html", view, view.failures, FAILURE_COLUMNS)
+
+
+class RefillRunHandler(RunHandler):
+    """/runs/ID/refill, /api/runs/ID/refill: fill the holes of the meters that failed in a run"""
+
+    @requires(Permission.COLLECT)
+    async def post(self, run_id: str) -> None:
+        run = await self.find_run(run_id)
+        meters = sorted({failure.meter for failure in run.failures})
+        if not meters:
+            raise Conflict(self.language.say("nothing failed in this run"))
+        zone = self.parts.config.site.zone_info
+        last = local_day(run.moment, zone)
+        first = last
+        task = await self.parts.database.tasks.find(run.task_id)
+        if task is not None and run.kind == "gap":
+            first = last - timedelta(days=task.backfill_days)
+        fill = await self.parts.scheduler.fill(
+            meters, first, last, None if task is None else task.id
+        )
+        self.done(run_view(fill), f"/runs/{fill.id}", self.said_of(fill), status=201)
+
+
+class CancelRunHandler(RunHandler):
+    """/runs/ID/cancel, /api/runs/ID/cancel"""
+
+    @requires(Permission.COLLECT)
+    async def post(self, run_id: str) -> None:
+        run = await self.find_run(run_id)
+        self.parts.scheduler.cancel(run_id)
+        self.done(run_view(run), f"/runs/{run_id}", self.language.say("The run is being ended."))
+
+
+def _failure_view(failure: Failure) -> FailureView:
+    return FailureView(
+        meter=failure.meter, item=failure.item, cause=failure.cause, text=failure.text
+    )

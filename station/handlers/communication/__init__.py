@@ -1,0 +1,1 @@
+"""What is said on the wires: links, frames, blocks, and any hex explained."""

@@ -1,0 +1,1 @@
+"""What is ordered of devices: commands, parameters, clocks."""

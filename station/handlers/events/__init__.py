@@ -1,0 +1,1 @@
+"""What devices told, and what needs a person now: events, alarms and their rules."""

@@ -1,0 +1,158 @@
+"""Alarms: what needs a person now? Acknowledge, comment, mute, clear."""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from station.handlers.access.identity import requires
+from station.handlers.access.people import Permission
+from station.handlers.archive.place_views import person_of
+from station.handlers.base import ListQuery
+from station.handlers.events.alarm_views import COLUMNS, AlarmHandler, AlarmList, SeverityCounts
+from station.handlers.marking import N_
+from station.store.objects.alarms import Alarm
+from station.units import utc_now
+
+COMMENT_SIZE_MAX = 500
+MINUTES_MAX = 90 * 24 * 60  # As long as a cause can be muted.
+# How long somebody may want to hear nothing of a cause, in minutes.
+MUTE_CHOICES = {
+    60: N_("for an hour"),
+    480: N_("for 8 hours"),
+    1440: N_("for a day"),
+    10080: N_("for a week"),
+    0: N_("no more"),
+}
+
+
+class AlarmsQuery(ListQuery):
+    """Which alarms to show; without a state all that stand, the most urgent first."""
+
+    state: Literal["open", "acknowledged", "cleared"] | None = None
+    severity: Literal["critical", "major", "minor"] | None = None
+    kind: str | None = Field(None, max_length=40)
+    link: str | None = Field(None, max_length=64)
+    meter: str | None = Field(None, max_length=32)
+
+
+class ActBody(BaseModel):
+    """Why, or what is done about it."""
+
+    comment: str = Field("", max_length=COMMENT_SIZE_MAX)
+
+
+class CommentBody(BaseModel):
+    """What there is to know about it."""
+
+    comment: str = Field(min_length=1, max_length=COMMENT_SIZE_MAX)
+
+
+class MuteBody(ActBody):
+    """For how long nothing is sent of this cause; 0 ends it."""
+
+    minutes: int = Field(ge=0, le=MINUTES_MAX)
+
+
+class AlarmsHandler(AlarmHandler):
+    """/alarms, /api/alarms"""
+
+    @requires(Permission.VIEW)
+    async def get(self) -> None:
+        query = self.parse_query(AlarmsQuery)
+        skip, limit = self.span(query)
+        places = await self.places_in_sight()
+        store = self.parts.database.alarms
+        alarms, total = await store.list(
+            query.text,
+            state=query.state,
+            severity=query.severity,
+            kind=query.kind,
+            link=query.link,
+            meter=query.meter,
+            places=places,
+            skip=skip,
+            limit=limit,
+        )
+        counts = await store.counts(places)
+        items = [await self.view_of(alarm) for alarm in alarms]
+        standing = SeverityCounts(
+            critical=counts.critical, major=counts.major, minor=counts.minor, open=counts.open
+        )
+        view = AlarmList(items=items, total=total, standing=standing)
+        await self.show_list("alarms.html", view, items, COLUMNS, filter=query, **self.words)
+
+
+class OneAlarmHandler(AlarmHandler):
+    """/alarms/ID, /api/alarms/ID"""
+
+    @requires(Permission.VIEW)
+    async def get(self, alarm_id: str) -> None:
+        alarm = await self.alarm_in_sight(alarm_id)
+        messages, _ = await self.parts.database.alarm_messages.list(alarm=alarm.id, limit=20)
+        rules = {rule.id: rule.name for rule in await self.parts.database.alarm_rules.all()}
+        self.show(
+            "alarm.html",
+            await self.view_of(alarm),
+            messages=messages,
+            rule_of=rules,
+            mutes=MUTE_CHOICES,
+            **self.words,
+        )
+
+
+class ActHandler(AlarmHandler):
+    """What the acts on an alarm share."""
+
+    async def answer(self, alarm: Alarm, notice: str) -> None:
+        """Answer a change of an alarm."""
+        self.done(await self.view_of(alarm), f"/alarms/{alarm.id}", notice)
+
+
+class AcknowledgeAlarmHandler(ActHandler):
+    """/alarms/ID/acknowledge: somebody takes care of it"""
+
+    @requires(Permission.COLLECT)
+    async def post(self, alarm_id: str) -> None:
+        body = self.parse_body(ActBody)
+        await self.alarm_in_sight(alarm_id)
+        alarm = await self.parts.alarms.acknowledge(alarm_id, person_of(self), body.comment.strip())
+        await self.answer(alarm, self.language.say("The alarm is acknowledged."))
+
+
+class CommentAlarmHandler(ActHandler):
+    """/alarms/ID/comment"""
+
+    @requires(Permission.COLLECT)
+    async def post(self, alarm_id: str) -> None:
+        body = self.parse_body(CommentBody)
+        await self.alarm_in_sight(alarm_id)
+        alarm = await self.parts.alarms.comment(alarm_id, person_of(self), body.comment.strip())
+        await self.answer(alarm, self.language.say("The comment is kept."))
+
+
+class MuteAlarmHandler(ActHandler):
+    """/alarms/ID/mute: nothing is sent of this cause for a while"""
+
+    @requires(Permission.COLLECT)
+    async def post(self, alarm_id: str) -> None:
+        body = self.parse_body(MuteBody)
+        await self.alarm_in_sight(alarm_id)
+        until = utc_now() + timedelta(minutes=body.minutes) if body.minutes else None
+        comment = body.comment.strip()
+        alarm = await self.parts.alarms.mute(alarm_id, person_of(self), until, comment)
+        say = self.language.say
+        await self.answer(
+            alarm, say("Nothing is sent of it.") if until else say("It is sent again.")
+        )
+
+
+class ClearAlarmHandler(ActHandler):
+    """/alarms/ID/clear: nobody has to care any more"""
+
+    @requires(Permission.COLLECT)
+    async def post(self, alarm_id: str) -> None:
+        body = self.parse_body(ActBody)
+        await self.alarm_in_sight(alarm_id)
+        alarm = await self.parts.alarms.clear(alarm_id, person_of(self), body.comment.strip())
+        await self.answer(alarm, self.language.say("The alarm is cleared."))

@@ -1,0 +1,1 @@
+"""The counter: accounts, cards, orders, tariffs, shifts and receipts."""
