@@ -35,6 +35,8 @@ from station.store.objects.changes import Changes
 from station.store.objects.channels import Channels
 from station.store.objects.clocks import Clocks
 from station.store.objects.commands import Commands
+from station.store.objects.control_looks import ControlLooks
+from station.store.objects.control_orders import ControlOrders
 from station.store.objects.coverage import Coverage
 from station.store.objects.customers import Customers
 from station.store.objects.events import KEPT_DAYS as EVENT_DAYS
@@ -54,6 +56,7 @@ from station.store.objects.parameter_templates import ParameterTemplates
 from station.store.objects.parameters import Parameters
 from station.store.objects.places import Places
 from station.store.objects.reader_agents import ReaderAgents
+from station.store.objects.protections import Protections
 from station.store.objects.readings import Readings
 from station.store.objects.receipts import Prints, Receipts
 from station.store.objects.roles import Roles
@@ -127,6 +130,15 @@ INDEXES = (
     Index("commands", [("station", 1), ("state", 1)], {}),
     Index("commands", [("meter", 1), ("_id", -1)], {}),
     Index("commands", [("batch", 1), ("_id", -1)], {}),
+    Index("control_orders", [("request_id", 1)], {"unique": True}),
+    Index("control_orders", [("station", 1), ("state", 1), ("issued", 1)], {}),
+    Index("control_orders", [("state", 1), ("_id", -1)], {}),
+    # One standing entry of the keep-power list for each device.
+    Index(
+        "protections",
+        [("address", 1)],
+        {"unique": True, "partialFilterExpression": {"is_open": True}},
+    ),
     Index("parameters", [("device", 1)], {}),
     Index("clocks", [("off_ms", -1), ("_id", 1)], {}),
     Index("parameter_templates", [("name", 1)], {"unique": True}),
@@ -167,6 +179,7 @@ INDEXES = (
         [("meter", 1)],
         {"unique": True, "partialFilterExpression": {"living": True}},
     ),
+    Index("accounts", [("meter", 1), ("_id", -1)], {}),
     Index("accounts", [("customer", 1)], {}),
     Index("accounts", [("owner", 1)], {}),
     Index("accounts", [("card_serial", 1)], {}),
@@ -186,6 +199,7 @@ INDEXES = (
     Index("orders", [("state", 1), ("_id", 1)], {}),
     Index("orders", [("by", 1), ("_id", -1)], {}),
     Index("orders", [("at", 1)], {}),
+    Index("orders", [("meter", 1), ("_id", -1)], {}),
     Index("orders", [("shift", 1), ("_id", 1)], {}),
     Index("orders", [("ended_shift", 1), ("_id", 1)], {}),
     # An approval is spent by the one order that bears it.
@@ -195,6 +209,8 @@ INDEXES = (
         {"unique": True, "partialFilterExpression": {"approved_by": APPROVAL_IDS}},
     ),
     Index("receipts", [("number", 1)], {"unique": True}),
+    Index("receipts", [("meter", 1), ("number", -1)], {}),
+    Index("customers", [("created_by", 1)], {}),
     Index("prints", [("receipt", 1), ("ordinal", 1)], {}),
     Index("tariffs", [("tariff", 1), ("number", -1)], {"unique": True}),
     Index("tariffs", [("tariff", 1), ("state", 1), ("effective_on", -1), ("number", -1)], {}),
@@ -252,6 +268,9 @@ class Database:
         )
         self.frames = Frames(collection("frames"), meters)
         self.commands = Commands(collection("commands"))
+        self.control_orders = ControlOrders(collection("control_orders"))
+        self.control_looks = ControlLooks(collection("control_looks"))
+        self.protections = Protections(collection("protections"))
         self.events = Events(collection("events"))
         self.alarms = Alarms(collection("alarms"))
         self.alarm_rules = AlarmRules(collection("alarm_rules"))

@@ -7,13 +7,14 @@ that continues the old one. A living account (one that is not closed) has its me
 change names the revision that it starts from, so of two at once one is refused.
 """
 
+from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from station.store.driver import Document
-from station.store.objects.base import Many, Objects, Page, matching
+from station.store.objects.base import Many, Objects, Page, among, matching
 from station.units import utc_now
 
 AccountState = Literal["opening", "open", "suspended", "closed"]
@@ -116,17 +117,32 @@ class Accounts(Objects[Account]):
         customers: Sequence[str] = (),
         skip: int = 0,
         limit: int = 100,
+        *,
+        meters: Ids[str] | None = None,
     ) -> Page[Account]:
         """Return a page of accounts, the newest first, and how many there are.
 
-        With a text also the accounts of `customers`, whose names or phones hold it.
+        With a text also the accounts of `customers`, whose names or phones hold it. Of `meters`
+        only, if they are given.
         """
         query = matching(text, "_id", "meter", "customer", "owner", "card_serial")
         if query and customers:
             query["$or"].append({"owner": {"$in": [*customers]}})
         wanted = {"state": state, "tariff": tariff}
         query.update({name: value for name, value in wanted.items() if value is not None})
+        query.update(among("meter", meters))
         return await self._page(query, skip, limit, order=[("_id", -1)])
+
+    async def owners_at(self, meters: Ids[str]) -> set[str]:
+        """Return the customers that these meters' accounts belong to or have on their cards."""
+        found = await self._collection.find(
+            among("meter", meters), fields={"customer": 1, "owner": 1}
+        )
+        return {number for each in found for number in (each["customer"], each["owner"]) if number}
+
+    async def at(self, meters: Ids[str]) -> Many[Account]:
+        """Return the living accounts of these meters."""
+        return await self._all({**among("meter", meters), "living": True})
 
     async def count_on(self, tariff: str, profile: str | None = None) -> int:
         """Return how many living accounts have a tariff, of one profile or of all."""

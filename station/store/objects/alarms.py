@@ -22,7 +22,16 @@ from station.store.objects.base import DUPLICATE_KEY, Many, Objects, Page, match
 
 Scope = Literal["meter", "link", "place", "station"]
 State = Literal["open", "acknowledged", "cleared"]
-ActName = Literal["raised", "repeated", "changed", "acknowledged", "commented", "muted", "cleared"]
+ActName = Literal[
+    "raised",
+    "repeated",
+    "changed",
+    "acknowledged",
+    "assigned",
+    "commented",
+    "muted",
+    "cleared",
+]
 
 KEPT_DAYS = 1095  # As long as events.
 STATION = "station"  # What the scope of an alarm of the whole site is called.
@@ -48,6 +57,7 @@ class Alarm:
 
     `lasts`: the station sees by itself when it is over, and clears it then. `members` are the
     devices that it covers. `detail` is a sentence. Nothing is sent of it before `muted_until`.
+    `assigned_to` is who is to see to it; empty: nobody yet.
     """
 
     id: str
@@ -74,6 +84,7 @@ class Alarm:
     muted_until: datetime | None = None
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
+    assigned_to: str = ""
     cleared_by: str = ""
     cleared_at: datetime | None = None
     history: tuple[Act, ...] = ()
@@ -186,6 +197,7 @@ class Alarms(Objects[Alarm]):
         kind: str | None = None,
         link: str | None = None,
         meter: str | None = None,
+        assigned_to: str | None = None,
         places: Ids[str] | None = None,
         skip: int = 0,
         limit: int = 100,
@@ -193,10 +205,18 @@ class Alarms(Objects[Alarm]):
         """Return a page of alarms, and how many there are; None as state: all that stand.
 
         Those that stand come with the most urgent first, then the newest; cleared ones by time.
-        `places` leaves out what belongs to others; an alarm of the whole site is everybody's.
+        `assigned_to` of nobody is empty. `places` leaves out what belongs to others; an alarm of
+        the whole site is everybody's.
         """
         query: Document = {"stands": True} if state is None else {"state": state}
-        wanted = {"severity": severity, "kind": kind, "link": link, "meter": meter}
+        wanted = {
+            "severity": severity,
+            "kind": kind,
+            "link": link,
+            "meter": meter,
+            # Alarms of before there was anybody to be told have no such field.
+            "assigned_to": {"$in": ["", None]} if assigned_to == "" else assigned_to,
+        }
         query.update({name: value for name, value in wanted.items() if value is not None})
         query = {"$and": [query, matching(text, *_SEARCHED), _within(places)]}
         urgent: list[tuple[str, int]] = [("rank", 1), ("raised_at", -1), ("_id", -1)]
@@ -223,7 +243,7 @@ class Alarms(Objects[Alarm]):
         return super()._from_document({**document, "history": history})
 
 
-_SEARCHED = ("subject", "name", "link", "meter", "members", "acknowledged_by")
+_SEARCHED = ("subject", "name", "link", "meter", "members", "acknowledged_by", "assigned_to")
 
 
 def _within(places: Ids[str] | None) -> Document:

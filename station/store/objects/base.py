@@ -4,6 +4,7 @@ A thing is a frozen dataclass; its key field is the document's `_id`, so uniquen
 """
 
 import re
+from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -37,6 +38,11 @@ def matching(text: str | None, *names: str) -> Document:
         return {}
     pattern = {"$regex": re.escape(text), "$options": "i"}
     return {"$or": [{name: pattern} for name in names]}
+
+
+def among(name: str, values: Ids[str] | None) -> Document:
+    """Return the query for "this field is one of these"; None for any."""
+    return {} if values is None else {name: {"$in": [*values]}}
 
 
 class Turn(NamedTuple):

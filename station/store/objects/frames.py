@@ -6,17 +6,20 @@ A record makes its own id, so saving it again, when nobody knows what became of 
 changes nothing.
 """
 
+from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from station.store.driver import Collection, Document
-from station.store.objects.base import Many, Objects, Page, new_id
+from station.store.objects.base import Many, Objects, Page, among, new_id
 
 TOTAL_MAX = 10_000  # "More than ten thousand" is enough to know; counting millions is slow.
 DROPPED_MAX = 10_000  # At once: a second of the database's work.
 EXCHANGE_SPAN = timedelta(minutes=10)  # Exchange numbers begin anew with each start of a station.
+
+Sight = tuple[Ids[str], Ids[str]]  # Links and meters.
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,14 @@ class Frames(Objects[FrameRecord]):
         limit: int = 100,
         *,
         functions: Sequence[str] = (),
+        sight: Sight | None = None,
     ) -> Page[FrameRecord]:
         """Return a page of records, newest first; `until` is not included; total is bounded.
 
-        `functions` are keys, of which a record has at least one.
+        `functions` are keys, of which a record has at least one. `sight` are links and meters: of
+        other meters nothing is returned, and of other links only what their own meters said.
         """
-        query = _query(link, meter, since, until, direction, functions)
+        query = _query(link, meter, since, until, direction, functions, sight)
         found = await self._newest(query, skip, limit)
         return found, await self._collection.count(query, limit=TOTAL_MAX)
 
@@ -84,9 +89,10 @@ class Frames(Objects[FrameRecord]):
         limit: int = 100,
         *,
         functions: Sequence[str] = (),
+        sight: Sight | None = None,
     ) -> Many[FrameRecord]:
         """Return records as `list` does, without saying how many there are: to look through."""
-        query = _query(link, meter, since, until, direction, functions)
+        query = _query(link, meter, since, until, direction, functions, sight)
         return await self._newest(query, skip, limit)
 
     async def exchange_of(self, meter: str, read_at: datetime) -> Many[FrameRecord]:
@@ -138,6 +144,7 @@ def _query(
     until: datetime | None,
     direction: str | None,
     functions: Sequence[str],
+    sight: Sight | None,
 ) -> Document:
     wanted = {"link": link, "meter": meter, "direction": direction}
     query: Document = {name: value for name, value in wanted.items() if value is not None}
@@ -147,4 +154,7 @@ def _query(
         query["at"] = moments
     if functions:
         query["functions"] = functions[0] if len(functions) == 1 else {"$in": [*functions]}
+    if sight is not None:
+        links, meters = sight
+        query["$or"] = [{"meter": None, **among("link", links)}, among("meter", meters)]
     return query

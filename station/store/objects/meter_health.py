@@ -1,12 +1,13 @@
 """How each meter has behaved lately: what collection remembers of it between two starts."""
 
+from collections.abc import Collection as Ids
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
 from pymongo import ReplaceOne
 
-from station.store.objects.base import Many, Objects, Page
+from station.store.objects.base import Many, Objects, Page, among
 
 WRITE_BATCH_MAX = 1000  # Documents in one write: some 300 kB.
 
@@ -58,8 +59,13 @@ class MeterHealths(Objects[MeterHealth]):
         return {each["_id"]: each["last_success"] for each in found if each.get("last_success")}
 
     async def failing(
-        self, failures_min: int = 1, skip: int = 0, limit: int = 100
+        self,
+        failures_min: int = 1,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        meters: Ids[str] | None = None,
     ) -> Page[MeterHealth]:
         """Return a page of meters that failed so often in a row, the most stubborn ones first."""
-        query = {"failures": {"$gte": failures_min}}
+        query = {"failures": {"$gte": failures_min}, **among("_id", meters)}
         return await self._page(query, skip, limit, order=[("failures", -1), ("_id", 1)])

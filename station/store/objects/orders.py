@@ -8,6 +8,7 @@ order for each account, one standing order for each purchase count of an account
 it does to accounts are one transaction, so neither is ever seen without the other.
 """
 
+from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from datetime import datetime
@@ -18,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from station.errors import Conflict
 from station.store.driver import Collection, Document
 from station.store.objects.accounts import Account, Accounts
-from station.store.objects.base import Many, Objects, Page, matching
+from station.store.objects.base import Many, Objects, Page, among, matching
 from station.store.objects.shifts import check_room, taken_fen
 
 OrderKind = Literal[
@@ -222,9 +223,11 @@ class Orders(Objects[Order]):
                 raise
         return order.after
 
-    async def unfinished(self, by: str | None = None) -> Many[Order]:
-        """Return every reserved order, or those of one clerk, the oldest first."""
-        query: Document = {"state": "reserved"}
+    async def unfinished(
+        self, by: str | None = None, *, meters: Ids[str] | None = None
+    ) -> Many[Order]:
+        """Return every reserved order, or those of one clerk or some meters, the oldest first."""
+        query: Document = {"state": "reserved", **among("meter", meters)}
         if by is not None:
             query["by"] = by
         return await self._all(query)
@@ -258,6 +261,8 @@ class Orders(Objects[Order]):
         until: datetime | None = None,
         skip: int = 0,
         limit: int = 100,
+        *,
+        meters: Ids[str] | None = None,
     ) -> Page[Order]:
         """Return a page of the journal, the newest first, and how many there are."""
         query = matching(text, "_id", "meter", "customer", "card_serial", "by", "reason")
@@ -266,11 +271,15 @@ class Orders(Objects[Order]):
         if since is not None or until is not None:
             span = {"$gte": since, "$lt": until}
             query["at"] = {name: value for name, value in span.items() if value is not None}
+        query.update(among("meter", meters))
         return await self._page(query, skip, limit, order=[("_id", -1)])
 
-    async def standing(self, since: datetime, until: datetime) -> Standing:
+    async def standing(
+        self, since: datetime, until: datetime, *, meters: Ids[str] | None = None
+    ) -> Standing:
         """Return what the orders with since <= at < until come to; abandoned ones do not count."""
         wanted = {"at": {"$gte": since, "$lt": until}, "state": {"$ne": "abandoned"}}
+        wanted.update(among("meter", meters))
         sums = {"_id": None, "orders": {"$sum": 1}, "amount_fen": {"$sum": "$amount_fen"}}
         found = await self._collection.aggregate([{"$match": wanted}, {"$group": sums}])
         return Standing(found[0]["orders"], found[0]["amount_fen"]) if found else Standing(0, 0)

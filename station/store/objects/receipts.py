@@ -6,6 +6,7 @@ that a copy says what the original said. A print is inserted too: the first is t
 later one a copy.
 """
 
+from collections.abc import Collection as Ids
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from station.errors import Conflict
 from station.store.driver import Collection
-from station.store.objects.base import Many, Objects, Page, matching
+from station.store.objects.base import Many, Objects, Page, among, matching
 
 ISSUE_ATTEMPTS = 100  # Each one lost means that another receipt came first.
 PRINTS_MAX = 1000  # Of one receipt; beyond that somebody leans on the key.
@@ -105,11 +106,19 @@ class Receipts(Objects[Receipt]):
         document = await self._collection.find_one({"number": number})
         return None if document is None else self._from_document(document)
 
-    async def list(self, text: str | None = None, skip: int = 0, limit: int = 100) -> Page[Receipt]:
+    async def list(
+        self,
+        text: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        meters: Ids[str] | None = None,
+    ) -> Page[Receipt]:
         """Return a page of receipts, the newest first, and how many there are."""
         query = matching(text, "meter", "customer", "customer_name", "clerk", "card_serial")
         if text and text.isascii() and text.isdigit() and len(text) < 18:
             query["$or"].append({"number": int(text)})
+        query.update(among("meter", meters))
         return await self._page(query, skip, limit, order=[("number", -1)])
 
     async def _next_number(self) -> int:

@@ -1,6 +1,7 @@
 """The ledger of runs: what was due, what was done, and why the rest was not."""
 
 import contextlib
+from collections.abc import Collection as Ids
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Literal
 from pymongo.errors import DuplicateKeyError
 
 from station.store.driver import Document
-from station.store.objects.base import Objects, Page
+from station.store.objects.base import Objects, Page, among
 
 RunKind = Literal["task", "gap", "manual", "fill"]
 RunState = Literal["running", "finished", "interrupted", "cancelled"]
@@ -78,9 +79,16 @@ class Runs(Objects[Run]):
             {"$set": {"state": "interrupted", "ended_at": at}},
         )
 
-    async def list(self, task_id: str | None = None, skip: int = 0, limit: int = 100) -> Page[Run]:
-        """Return a page of runs, the last one first, and how many there are."""
-        query = {} if task_id is None else {"task_id": task_id}
+    async def list(
+        self,
+        task_id: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        tasks: Ids[str] | None = None,
+    ) -> Page[Run]:
+        """Return a page of runs, the last one first, and how many there are; of `tasks` only."""
+        query = among("task_id", tasks) if task_id is None else {"task_id": task_id}
         return await self._page(query, skip, limit, order=[("started_at", -1), ("_id", -1)])
 
     def _to_document(self, thing: Run) -> Document:
