@@ -94,7 +94,9 @@ class Index:
 
 
 INDEXES = (
-    Index("meters", [("link", 1)], {}),
+    Index("meters", [("link", 1), ("_id", 1)], {}),
+    Index("meters", [("name", 1), ("_id", 1)], {}),
+    Index("meters", [("stage", 1), ("_id", 1)], {}),
     Index("meters", [("groups", 1)], {}),
     Index("meters", [("place", 1)], {}),
     Index("ends", [("place", 1)], {}),
@@ -180,7 +182,8 @@ INDEXES = (
         {"unique": True, "partialFilterExpression": {"living": True}},
     ),
     Index("accounts", [("meter", 1), ("_id", -1)], {}),
-    Index("accounts", [("customer", 1)], {}),
+    Index("accounts", [("customer", 1), ("_id", 1)], {}),
+    Index("customers", [("name", 1), ("_id", 1)], {}),
     Index("accounts", [("owner", 1)], {}),
     Index("accounts", [("card_serial", 1)], {}),
     Index("accounts", [("tariff", 1), ("state", 1)], {}),

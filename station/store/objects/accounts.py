@@ -125,13 +125,14 @@ class Accounts(Objects[Account]):
         With a text also the accounts of `customers`, whose names or phones hold it. Of `meters`
         only, if they are given.
         """
+        sort: str = "",
         query = matching(text, "_id", "meter", "customer", "owner", "card_serial")
         if query and customers:
             query["$or"].append({"owner": {"$in": [*customers]}})
         wanted = {"state": state, "tariff": tariff}
         query.update({name: value for name, value in wanted.items() if value is not None})
         query.update(among("meter", meters))
-        return await self._page(query, skip, limit, order=[("_id", -1)])
+        return await self._page(query, skip, limit, order=self._order(sort, [("_id", -1)]))
 
     async def owners_at(self, meters: Ids[str]) -> set[str]:
         """Return the customers that these meters' accounts belong to or have on their cards."""

@@ -201,6 +201,7 @@ class Alarms(Objects[Alarm]):
         places: Ids[str] | None = None,
         skip: int = 0,
         limit: int = 100,
+        sort: str = "",
     ) -> Page[Alarm]:
         """Return a page of alarms, and how many there are; None as state: all that stand.
 
@@ -221,7 +222,7 @@ class Alarms(Objects[Alarm]):
         query = {"$and": [query, matching(text, *_SEARCHED), _within(places)]}
         urgent: list[tuple[str, int]] = [("rank", 1), ("raised_at", -1), ("_id", -1)]
         order = [("cleared_at", -1), ("_id", -1)] if state == "cleared" else urgent
-        return await self._page(query, skip, limit, order=order)
+        return await self._page(query, skip, limit, order=self._order(sort, order))
 
     async def counts(self, places: Ids[str] | None = None) -> AlarmCounts:
         """Return how many alarms stand."""

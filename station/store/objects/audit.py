@@ -21,6 +21,7 @@ from pymongo.errors import DuplicateKeyError
 from station.errors import Conflict
 from station.store.driver import Collection, Document
 from station.store.objects.base import Many, Page, matching, new_id
+from station.store.objects.sorts import order_of
 from station.units import UTC, utc_now
 
 Outcome = Literal["begun", "done", "refused", "failed", "unknown"]
@@ -183,6 +184,7 @@ class AuditLog:
         until: datetime | None = None,
         skip: int = 0,
         limit: int = 100,
+        sort: str = "",
     ) -> Page[Entry]:
         """Return a page of entries, the newest first, and how many there are, up to COUNTED_MAX.
 
@@ -194,7 +196,8 @@ class AuditLog:
         span = {"$gte": since, "$lt": until}
         if since or until:
             query["at"] = {name: moment for name, moment in span.items() if moment is not None}
-        found = await self._entries.find(query, order=[("_id", -1)], skip=skip, limit=limit)
+        order = order_of("entry", sort, [("_id", -1)])
+        found = await self._entries.find(query, order=order, skip=skip, limit=limit)
         if query == NUMBERED:
             head = await self.head()
             return [_entry(document) for document in found], 0 if head is None else head.sequence

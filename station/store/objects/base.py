@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from station.errors import Conflict, NotFound
 from station.store.driver import Collection, Document, Order
+from station.store.objects.sorts import order_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -148,6 +149,9 @@ class Objects(Generic[Thing]):
         )
         total = await self._collection.count(query)
         return [self._from_document(document) for document in found], total
+
+    def _order(self, sort: str, usual: Order | None = None) -> Order:
+        return order_of(self.word, sort, usual or [("_id", 1)])
 
     def _query(self, key: str) -> Document:
         return {"_id": key}

@@ -118,6 +118,7 @@ class Changes(Objects[Change]):
         keys: Sequence[str] | None = None,
         skip: int = 0,
         limit: int = 100,
+        sort: str = "",
     ) -> Page[Change]:
         """Return a page of changes, the newest first, and how many there are.
 
@@ -128,4 +129,6 @@ class Changes(Objects[Change]):
         query.update({name: value for name, value in wanted.items() if value is not None})
         if keys is not None:
             query = {"$and": [query, {"key": {"$in": [*keys]}}]}
-        return await self._page(query, skip, limit, order=[("at", -1), ("_id", -1)])
+        return await self._page(
+            query, skip, limit, order=self._order(sort, [("at", -1), ("_id", -1)])
+        )

@@ -26,7 +26,9 @@ class Channels(Ends[Channel]):
     key = "name"
     word = "channel"
 
-    async def list(self, text: str | None = None, skip: int = 0, limit: int = 100) -> Page[Channel]:
+    async def list(
+        self, text: str | None = None, skip: int = 0, limit: int = 100, *, sort: str = ""
+    ) -> Page[Channel]:
         """Return a page of channels by name, and how many there are."""
         query = {"kind": self.word, **matching(text, "_id", "url")}
-        return await self._page(query, skip, limit)
+        return await self._page(query, skip, limit, order=self._order(sort))

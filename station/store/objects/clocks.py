@@ -76,6 +76,8 @@ class Clocks(Objects[ClockState]):
         over_ms: int | None = None,
         skip: int = 0,
         limit: int = 100,
+        *,
+        sort: str = "",
     ) -> Page[ClockState]:
         """Return a page of clocks, the most wrong first, and how many there are."""
         query = matching(text, "_id", "link")
@@ -83,7 +85,8 @@ class Clocks(Objects[ClockState]):
             query["kind"] = kind
         if over_ms is not None:
             query["off_ms"] = {"$gt": over_ms}
-        return await self._page(query, skip, limit, order=[("off_ms", -1), ("_id", 1)])
+        order = self._order(sort, [("off_ms", -1), ("_id", 1)])
+        return await self._page(query, skip, limit, order=order)
 
     async def bands(self) -> Mapping[int | None, int]:
         """Return how many clocks are within each of BANDS_MS, beyond all (0), or unknown (None)."""

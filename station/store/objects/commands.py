@@ -165,6 +165,7 @@ class Commands(Objects[Command]):
         batch: str | None = None,
         *,
         among: Collection[str] | None = None,
+        sort: str = "",
     ) -> Page[Command]:
         """Return a page of commands, the newest first, and how many there are.
 
@@ -175,7 +176,7 @@ class Commands(Objects[Command]):
             query["$and"] = [{"meter": {"$in": [*among]}}]
         wanted = {"state": state, "kind": kind, "meter": meter, "batch": batch}
         query.update({name: value for name, value in wanted.items() if value is not None})
-        return await self._page(query, skip, limit, order=[("_id", -1)])
+        return await self._page(query, skip, limit, order=self._order(sort, [("_id", -1)]))
 
     async def counts(self, batch: str) -> Mapping[CommandState, int]:
         """Return how many commands of a batch are in each state; nothing for no batch."""

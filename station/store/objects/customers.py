@@ -37,10 +37,12 @@ class Customers(Objects[Customer]):
         limit: int = 100,
         *,
         numbers: Ids[str] | None = None,
+        sort: str = "",
     ) -> Page[Customer]:
         """Return a page of customers by number, and how many there are; of `numbers` only."""
         query = matching(text, "_id", "name", "phone", "address", "note")
-        return await self._page({**query, **among("_id", numbers)}, skip, limit)
+        query.update(among("_id", numbers))
+        return await self._page(query, skip, limit, order=self._order(sort))
 
     async def entered_by(self, name: str) -> set[str]:
         """Return the numbers of the customers that somebody has entered."""

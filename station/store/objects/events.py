@@ -83,6 +83,7 @@ class Events(Objects[Event]):
         *,
         of_links: Collection[str] | None = None,
         of_meters: Collection[str] = (),
+        sort: str = "",
     ) -> Page[Event]:
         """Return a page of events, the last received first; `until` is not included.
 
@@ -101,9 +102,8 @@ class Events(Objects[Event]):
         moments = {operator: moment for operator, moment in moments.items() if moment is not None}
         if moments:
             query["received_at"] = moments
-        found = await self._collection.find(
-            query, order=[("received_at", -1), ("_id", -1)], skip=skip, limit=limit
-        )
+        order = self._order(sort, [("received_at", -1), ("_id", -1)])
+        found = await self._collection.find(query, order=order, skip=skip, limit=limit)
         total = await self._collection.count(query, limit=TOTAL_MAX)
         return [self._from_document(document) for document in found], total
 

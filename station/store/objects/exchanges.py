@@ -116,11 +116,18 @@ class MeterExchanges(_Records[MeterExchange]):
             raise Conflict(f"meter {record.new} exists already") from None
 
     async def list(
-        self, text: str | None = None, meter: str | None = None, skip: int = 0, limit: int = 100
+        self,
+        text: str | None = None,
+        meter: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        sort: str = "",
     ) -> Page[MeterExchange]:
         """Return a page of exchanges, the latest first; `meter` is the old or the new one."""
         query = _about(matching(text, "old", "new", "by", "reason"), meter, "old", "new")
-        return await self._page(query, skip, limit, order=[("at", -1), ("_id", -1)])
+        order = self._order(sort, [("at", -1), ("_id", -1)])
+        return await self._page(query, skip, limit, order=order)
 
     async def of_meter(self, meter: str) -> Many[MeterExchange]:
         """Return the exchanges that a meter took part in, the first one first."""
@@ -147,11 +154,18 @@ class RatioChanges(_Records[RatioChange]):
         await self._collection.transaction(work)
 
     async def list(
-        self, text: str | None = None, meter: str | None = None, skip: int = 0, limit: int = 100
+        self,
+        text: str | None = None,
+        meter: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        sort: str = "",
     ) -> Page[RatioChange]:
         """Return a page of changes of ratios, the latest first."""
         query = _about(matching(text, "meter", "by", "reason"), meter, "meter")
-        return await self._page(query, skip, limit, order=[("at", -1), ("_id", -1)])
+        order = self._order(sort, [("at", -1), ("_id", -1)])
+        return await self._page(query, skip, limit, order=order)
 
     async def of_meter(self, meter: str) -> Many[RatioChange]:
         """Return the changes of a meter's ratios, the first one first."""

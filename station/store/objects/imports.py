@@ -154,10 +154,12 @@ class Imports(Objects[Import]):
         await self.add(kept)
         return kept
 
-    async def list(self, *, by: str | None = None, skip: int = 0, limit: int = 100) -> Page[Import]:
+    async def list(
+        self, *, by: str | None = None, skip: int = 0, limit: int = 100, sort: str = ""
+    ) -> Page[Import]:
         """Return a page of imports, the newest first, and how many there are."""
         query = {} if by is None else {"by": by}
-        return await self._page(query, skip, limit, order=[("_id", -1)])
+        return await self._page(query, skip, limit, order=self._order(sort, [("_id", -1)]))
 
     async def rows(
         self,

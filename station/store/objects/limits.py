@@ -84,8 +84,8 @@ class Approvals(Objects[Approval]):
         return {each["approved_by"]: each["_id"] for each in found}
 
     async def list(
-        self, text: str | None = None, skip: int = 0, limit: int = 100
+        self, text: str | None = None, skip: int = 0, limit: int = 100, *, sort: str = ""
     ) -> Page[Approval]:
         """Return a page of approvals, the newest first, and how many there are."""
         query = matching(text, "by", "approved_by", "subject", "reason")
-        return await self._page(query, skip, limit, order=[("_id", -1)])
+        return await self._page(query, skip, limit, order=self._order(sort, [("_id", -1)]))

@@ -37,6 +37,9 @@ class LinkEvents(Objects[LinkEvent]):
         """Keep these events; ones that are kept already stay as they are."""
         await self._keep_new(events)
 
-    async def list(self, address: str, skip: int = 0, limit: int = 100) -> Page[LinkEvent]:
+    async def list(
+        self, address: str, skip: int = 0, limit: int = 100, *, sort: str = ""
+    ) -> Page[LinkEvent]:
         """Return a page of one link's events, newest first, and how many there are."""
-        return await self._page({"address": address}, skip, limit, order=[("at", -1), ("_id", -1)])
+        order = self._order(sort, [("at", -1), ("_id", -1)])
+        return await self._page({"address": address}, skip, limit, order=order)

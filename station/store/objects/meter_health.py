@@ -8,6 +8,7 @@ from datetime import datetime
 from pymongo import ReplaceOne
 
 from station.store.objects.base import Many, Objects, Page, among
+from station.store.objects.sorts import order_of
 
 WRITE_BATCH_MAX = 1000  # Documents in one write: some 300 kB.
 
@@ -65,7 +66,9 @@ class MeterHealths(Objects[MeterHealth]):
         limit: int = 100,
         *,
         meters: Ids[str] | None = None,
+        sort: str = "",
     ) -> Page[MeterHealth]:
         """Return a page of meters that failed so often in a row, the most stubborn ones first."""
         query = {"failures": {"$gte": failures_min}, **among("_id", meters)}
-        return await self._page(query, skip, limit, order=[("failures", -1), ("_id", 1)])
+        order = order_of("meter health", sort, [("failures", -1), ("_id", 1)])
+        return await self._page(query, skip, limit, order=order)

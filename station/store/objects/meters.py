@@ -143,6 +143,7 @@ class Meters(Objects[Meter]):
         limit: int = 100,
         *,
         within: Within | None = None,
+        sort: str = "",
     ) -> Page[Meter]:
         """Return a page of meters by address, and how many there are."""
         query = matching(text, "_id", "name")
@@ -150,7 +151,7 @@ class Meters(Objects[Meter]):
             query["link"] = link
         if within is not None:
             query = {"$and": [query, _within(within)]}
-        return await self._page(query, skip, limit)
+        return await self._page(query, skip, limit, order=self._order(sort))
 
     async def on_link(self, link: str) -> Many[Meter]:
         """Return every meter of one link, by address."""

@@ -263,6 +263,7 @@ class Orders(Objects[Order]):
         limit: int = 100,
         *,
         meters: Ids[str] | None = None,
+        sort: str = "",
     ) -> Page[Order]:
         """Return a page of the journal, the newest first, and how many there are."""
         query = matching(text, "_id", "meter", "customer", "card_serial", "by", "reason")
@@ -272,7 +273,7 @@ class Orders(Objects[Order]):
             span = {"$gte": since, "$lt": until}
             query["at"] = {name: value for name, value in span.items() if value is not None}
         query.update(among("meter", meters))
-        return await self._page(query, skip, limit, order=[("_id", -1)])
+        return await self._page(query, skip, limit, order=self._order(sort, [("_id", -1)]))
 
     async def standing(
         self, since: datetime, until: datetime, *, meters: Ids[str] | None = None

@@ -128,12 +128,14 @@ class Parameters(Objects[Parameter]):
         kind: str | None = None,
         skip: int = 0,
         limit: int = 100,
+        *,
+        sort: str = "",
     ) -> Page[Parameter]:
         """Return a page of parameters, by device and code, and how many there are."""
         query = matching(text, "_id")
         given = {"state": state, "kind": kind}
         query.update({name: value for name, value in given.items() if value is not None})
-        return await self._page(query, skip, limit)
+        return await self._page(query, skip, limit, order=self._order(sort))
 
     async def counts(self) -> Mapping[ParameterState, int]:
         """Return how many parameters are in each state."""

@@ -113,13 +113,14 @@ class Receipts(Objects[Receipt]):
         limit: int = 100,
         *,
         meters: Ids[str] | None = None,
+        sort: str = "",
     ) -> Page[Receipt]:
         """Return a page of receipts, the newest first, and how many there are."""
         query = matching(text, "meter", "customer", "customer_name", "clerk", "card_serial")
         if text and text.isascii() and text.isdigit() and len(text) < 18:
             query["$or"].append({"number": int(text)})
         query.update(among("meter", meters))
-        return await self._page(query, skip, limit, order=[("number", -1)])
+        return await self._page(query, skip, limit, order=self._order(sort, [("number", -1)]))
 
     async def _next_number(self) -> int:
         newest = await self._collection.find(

@@ -86,10 +86,12 @@ class Runs(Objects[Run]):
         limit: int = 100,
         *,
         tasks: Ids[str] | None = None,
+        sort: str = "",
     ) -> Page[Run]:
         """Return a page of runs, the last one first, and how many there are; of `tasks` only."""
         query = among("task_id", tasks) if task_id is None else {"task_id": task_id}
-        return await self._page(query, skip, limit, order=[("started_at", -1), ("_id", -1)])
+        order = self._order(sort, [("started_at", -1), ("_id", -1)])
+        return await self._page(query, skip, limit, order=order)
 
     def _to_document(self, thing: Run) -> Document:
         document = super()._to_document(thing)

@@ -159,12 +159,14 @@ class Shifts(Objects[Shift]):
         clerk: str | None = None,
         skip: int = 0,
         limit: int = 100,
+        *,
+        sort: str = "",
     ) -> Page[Shift]:
         """Return a page of shifts, the newest first, and how many there are."""
         query = matching(text, "clerk", "note")
         wanted = {"state": state, "clerk": clerk}
         query.update({name: value for name, value in wanted.items() if value is not None})
-        return await self._page(query, skip, limit, order=[("_id", -1)])
+        return await self._page(query, skip, limit, order=self._order(sort, [("_id", -1)]))
 
     async def opened(self, since: datetime, until: datetime) -> Many[Shift]:
         """Return the shifts with since <= opened_at < until, the oldest first."""

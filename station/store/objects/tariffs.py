@@ -159,12 +159,16 @@ class Tariffs(Objects[TariffVersion]):
         state: str | None = None,
         skip: int = 0,
         limit: int = 100,
+        *,
+        sort: str = "",
     ) -> Page[TariffVersion]:
         """Return a page of versions by tariff, the newest first, and how many there are."""
         query = matching(text, "tariff", "name", "note")
         if state is not None:
             query["state"] = state
-        return await self._page(query, skip, limit, order=[("tariff", 1), ("number", -1)])
+        return await self._page(
+            query, skip, limit, order=self._order(sort, [("tariff", 1), ("number", -1)])
+        )
 
     async def submit(self, version_id: str, by: str, at: datetime) -> TariffVersion:
         """Hand a draft in for approval. Raises Conflict when it is none."""

@@ -70,9 +70,11 @@ class Tasks(Objects[Task]):
         super().__init__(collection)
         self._progress = progress
 
-    async def list(self, text: str | None = None, skip: int = 0, limit: int = 100) -> Page[Task]:
+    async def list(
+        self, text: str | None = None, skip: int = 0, limit: int = 100, *, sort: str = ""
+    ) -> Page[Task]:
         """Return a page of tasks in the order they were made, and how many there are."""
-        return await self._page(matching(text, "name"), skip, limit)
+        return await self._page(matching(text, "name"), skip, limit, order=self._order(sort))
 
     async def progress(self) -> Mapping[str, Progress]:
         """Return how far each task has come that ever began."""

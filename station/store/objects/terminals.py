@@ -55,12 +55,13 @@ class Terminals(Ends[Terminal]):
         limit: int = 100,
         *,
         within: Within | None = None,
+        sort: str = "",
     ) -> Page[Terminal]:
         """Return a page of terminals by address, and how many there are."""
         query = {"kind": self.word, **matching(text, "_id", "name")}
         if within is not None:
             query["place"] = {"$in": [*within.places]}
-        return await self._page(query, skip, limit)
+        return await self._page(query, skip, limit, order=self._order(sort))
 
     async def at(self, places: Iterable[str]) -> Addresses:
         """Return the addresses of the terminals on these places."""

@@ -109,11 +109,17 @@ class Users(Objects[User]):
         return await self._all({})
 
     async def page(
-        self, text: str | None = None, role: str | None = None, skip: int = 0, limit: int = 100
+        self,
+        text: str | None = None,
+        role: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        sort: str = "",
     ) -> Page[User]:
         """Return a page of people by name, and how many there are."""
         query = {**matching(text, "_id", "full_name"), **({"role": role} if role else {})}
-        return await self._page(query, skip, limit)
+        return await self._page(query, skip, limit, order=self._order(sort))
 
     async def count(self) -> int:
         """Return how many there are."""
