@@ -226,6 +226,19 @@ document.addEventListener("input", (event) => {
   }
 });
 
+// --- tables that scroll ----------------------------------------------------------------------------
+
+// A table that is wider than its place is scrolled with the arrow keys once it has the focus.
+function letScroll() {
+  for (const frame of document.querySelectorAll(".table-frame")) {
+    if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
+    else frame.removeAttribute("tabindex");
+  }
+}
+document.addEventListener("htmx:afterSettle", letScroll);
+window.addEventListener("resize", letScroll);
+letScroll();
+
 // --- clock ---------------------------------------------------------------------------------------
 
 // The server's moment plus the time since, so that a wrong clock on this computer shows nothing wrong.
