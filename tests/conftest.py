@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import MongoClient
+from pymongo.database import Database as MongoDatabase
 
-from station.store.database import Database
+from station.store.database import COMMAND_TIMEOUT_S, Database, _client
 from station.store.embedded import EmbeddedMongo
+
+NAME = "tests"
 
 
 @pytest.fixture(scope="session")
@@ -28,15 +32,48 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         asyncio.run(mongo.stop())
 
 
+@pytest.fixture(scope="session")
+def prepared(mongo_uri: str, zone: ZoneInfo) -> Iterator[MongoDatabase]:
+    """The database of the tests with its collections, indexes and settings, seen by the driver.
+
+    It is made but once, since that takes a tenth of a second, and most tests want one.
+    """
+    asyncio.run(_prepare(mongo_uri, zone))
+    with MongoClient(mongo_uri, tz_aware=True) as client:
+        yield client[NAME]
+
+
 @pytest.fixture
-async def database(mongo_uri: str, zone: ZoneInfo) -> AsyncIterator[Database]:
-    """An empty database; collections and indexes are made but once, since they take a second."""
-    opened = await Database.connect(mongo_uri, "tests", zone=zone)
+async def database(
+    mongo_uri: str, zone: ZoneInfo, prepared: MongoDatabase
+) -> AsyncIterator[Database]:
+    """An empty database, as one that was just opened for the first time."""
+    settings = list(prepared.settings.find())
+    opened = Database(_client(mongo_uri, COMMAND_TIMEOUT_S), NAME, zone, COMMAND_TIMEOUT_S)
     try:
         yield opened
     finally:
         await opened.close()
-        client: AsyncIOMotorClient = AsyncIOMotorClient(mongo_uri)
-        found = await client["tests"].list_collection_names(filter={"type": "collection"})
-        await asyncio.gather(*(client["tests"][name].delete_many({}) for name in found))
-        client.close()
+        for name in _holding(prepared):
+            prepared[name].delete_many({})
+        prepared.settings.insert_many(settings)
+
+
+async def _prepare(uri: str, zone: ZoneInfo) -> None:
+    opened = await Database.connect(uri, NAME, zone=zone)
+    await opened.close()
+
+
+def _holding(database: MongoDatabase) -> list[str]:
+    """Return the collections that hold something, by one question for all of them."""
+    first, *others = database.list_collection_names(filter={"type": "collection"})
+    question = [*_named(first), *(_joined(name) for name in others)]
+    return [found["name"] for found in database[first].aggregate(question)]
+
+
+def _joined(name: str) -> dict[str, Any]:
+    return {"$unionWith": {"coll": name, "pipeline": _named(name)}}
+
+
+def _named(name: str) -> list[dict[str, Any]]:
+    return [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}]

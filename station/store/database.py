@@ -5,12 +5,18 @@ Every write is acknowledged by the majority and journalled; every call ends with
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pymongo
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
+from pymongo import IndexModel
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from station.errors import DatabaseDown, StartError
@@ -55,8 +61,8 @@ from station.store.objects.orders import Orders
 from station.store.objects.parameter_templates import ParameterTemplates
 from station.store.objects.parameters import Parameters
 from station.store.objects.places import Places
-from station.store.objects.reader_agents import ReaderAgents
 from station.store.objects.protections import Protections
+from station.store.objects.reader_agents import ReaderAgents
 from station.store.objects.readings import Readings
 from station.store.objects.receipts import Prints, Receipts
 from station.store.objects.roles import Roles
@@ -64,6 +70,7 @@ from station.store.objects.runs import Runs
 from station.store.objects.sessions import Sessions
 from station.store.objects.settings import Settings
 from station.store.objects.shifts import Shifts
+from station.store.objects.table_choices import TableChoices
 from station.store.objects.tariffs import Tariffs
 from station.store.objects.tasks import Tasks
 from station.store.objects.terminals import Terminals
@@ -234,6 +241,7 @@ INDEXES = (
     Index("import_rows", [("expires_at", 1)], {"expireAfterSeconds": 0}),
     Index("attempts", [("last_at", 1)], {"expireAfterSeconds": ATTEMPTS_S}),
     Index("sessions", [("user", 1)], {}),
+    Index("table_choices", [("user", 1)], {}),
     Index("sessions", [("expires_at", 1)], {"expireAfterSeconds": 0}),
 )
 
@@ -310,6 +318,7 @@ class Database:
         self.attempts = Attempts(collection("attempts"))
         self.sessions = Sessions(collection("sessions"))
         self.settings = Settings(collection("settings"))
+        self.table_choices = TableChoices(collection("table_choices"))
         self.audit = AuditLog(collection("audit"), collection("audit_begun"))
 
     @staticmethod
@@ -404,10 +413,12 @@ async def _prepare(
             log.info("database %s: schema %d", database.name, number)
             await migrate(client[database.name])
             await database.settings.set("schema", number)
-        for index in INDEXES:
-            await _make_index(client[database.name], index)
         kept = Index("frames", [("at", 1)], {"expireAfterSeconds": frame_days * DAY_S})
-        await _make_index(client[database.name], kept)
+        of_collection: dict[str, list[Index]] = {}
+        for index in (*INDEXES, kept):
+            of_collection.setdefault(index.collection, []).append(index)
+        for name, indexes in of_collection.items():
+            await _make_indexes(client[database.name][name], indexes)
     await _claim_zone(client[database.name], database, zone)
 
 
@@ -426,15 +437,28 @@ async def _claim_zone(
     await database.settings.set("zone", zone.key)
 
 
-async def _make_index(database: "AsyncIOMotorDatabase[Document]", index: Index) -> None:
-    """Make an index, or change after how long what is in it expires."""
+async def _make_indexes(
+    collection: "AsyncIOMotorCollection[Document]", indexes: Sequence[Index]
+) -> None:
+    """Make the indexes of a collection, or change after how long what is in it expires."""
+    models = [IndexModel(index.keys, **index.options) for index in indexes]
     try:
-        await database[index.collection].create_index(index.keys, **index.options)
+        await collection.create_indexes(models)  # All in one go, or none.
+    except OperationFailure as error:
+        if error.code != INDEX_OPTIONS_CONFLICT:
+            raise
+        for index in indexes:
+            await _change_index(collection, index)
+
+
+async def _change_index(collection: "AsyncIOMotorCollection[Document]", index: Index) -> None:
+    try:
+        await collection.create_index(index.keys, **index.options)
     except OperationFailure as error:
         if error.code != INDEX_OPTIONS_CONFLICT:
             raise
         change = {"keyPattern": dict(index.keys), **index.options}
-        await database.command({"collMod": index.collection, "index": change})
+        await collection.database.command({"collMod": collection.name, "index": change})
 
 
 async def _make_collections(database: "AsyncIOMotorDatabase[Document]") -> None:
