@@ -222,7 +222,7 @@ class Recording:
             kept.append((apdu, answer))
             return answer
 
-        return SimpleNamespace(atr=channel.atr, transmit=transmit, disconnect=channel.disconnect)
+        return SimpleNamespace(transmit=transmit, disconnect=channel.disconnect)
 
     def close(self) -> None:
         self.inner.close()

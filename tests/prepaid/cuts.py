@@ -10,6 +10,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NoReturn
@@ -201,21 +202,30 @@ class CuttingCollection:
 
     def __getattr__(self, verb: str) -> Any:
         method = getattr(self._inner, verb)
-        if not asyncio.iscoroutinefunction(method):
-            return method
 
         async def call(*arguments: Any, **options: Any) -> Any:
-            if self._process.breaks(Fault.DOWN):
-                raise DatabaseDown("the database does not answer")
-            cut = self._process.enter("database", f"{self._name}.{verb}")
-            if cut is not None and not cut.is_after:
-                self._strike(cut)
-            result = await method(*arguments, **options)
-            if cut is not None:
-                self._strike(cut)
-            return result
+            with self._cutting(verb):
+                return await method(*arguments, **options)
 
-        return call
+        def call_in_thread(*arguments: Any, **options: Any) -> Any:
+            with self._cutting(verb):
+                return method(*arguments, **options)
+
+        if asyncio.iscoroutinefunction(method):
+            return call
+        return call_in_thread if verb.endswith("_in") else method
+
+    @contextmanager
+    def _cutting(self, verb: str) -> Iterator[None]:
+        """Count a call, and cut it before or after it has its effect."""
+        if self._process.breaks(Fault.DOWN):
+            raise DatabaseDown("the database does not answer")
+        cut = self._process.enter("database", f"{self._name}.{verb}")
+        if cut is not None and not cut.is_after:
+            self._strike(cut)
+        yield
+        if cut is not None:
+            self._strike(cut)
 
     def _strike(self, cut: Cut) -> NoReturn:
         if cut.fault is Fault.DIED:

@@ -144,7 +144,7 @@ class MachineSecurity:
 
 def diversified(root: bytes, factor: bytes) -> bytes:
     """Return the key that a root gives for an 8-byte factor: E(F) and E(not F), 16 bytes."""
-    return _des3(root, factor) + _des3(root, bytes(each ^ 0xFF for each in factor))
+    return _des3(root, factor + bytes(each ^ 0xFF for each in factor))
 
 
 def retail_mac(key: bytes, challenge: bytes, command: bytes) -> bytes:

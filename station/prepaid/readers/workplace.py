@@ -243,14 +243,14 @@ class Workplace:
         return ReaderState(reader.identity, condition)
 
     def _tell(self, on_step: OnStep | None) -> OnStep:
-        """Return what the worker thread calls with each step; it is told on the loop, once."""
+        """Return what the worker thread calls with each step; it is told on the loop, when a
+        conversation first comes to it."""
         loop = asyncio.get_running_loop()
-        told = ""
+        told: set[str] = set()
 
         def tell(name: str) -> None:
-            nonlocal told
-            if on_step is not None and name != told:
-                told = name
+            if on_step is not None and name not in told:
+                told.add(name)
                 loop.call_soon_threadsafe(on_step, name)
 
         return tell

@@ -81,19 +81,25 @@ class Accounts(Objects[Account]):
     key = "id"
     word = "account"
 
-    async def change(self, before: Account | None, after: Account, *, session: Any = None) -> bool:
-        """Write what an account has become, or a new one; False when it is not as before any more.
+    async def change(self, before: Account, after: Account) -> bool:
+        """Write what an account has become; False when it is not as before any more."""
+        return bool(await self._collection.update(*self._step(before, after)))
+
+    def change_in(self, session: Any, before: Account | None, after: Account) -> bool:
+        """Do as `change` does, in a transaction that is done at once; or insert a new account.
 
         Raises the driver's DuplicateKeyError when its meter has a living account.
         """
-        document = self._to_document(after)
         if before is None:
-            await self._collection.insert(document, session=session)
+            self._collection.insert_in(session, self._to_document(after))
             return True
-        standing = self._to_document(before)
+        return bool(self._collection.update_in(session, *self._step(before, after)))
+
+    def _step(self, before: Account, after: Account) -> tuple[Document, Document]:
+        """Return which document is changed, and how."""
+        standing, document = self._to_document(before), self._to_document(after)
         changed = {name: value for name, value in document.items() if standing[name] != value}
-        query = {"_id": before.id, "revision": before.revision}
-        return bool(await self._collection.update(query, {"$set": changed}, session=session))
+        return {"_id": before.id, "revision": before.revision}, {"$set": changed}
 
     async def of_meter(self, meter: str) -> Account | None:
         """Return the living account of a meter, or None."""
@@ -119,13 +125,13 @@ class Accounts(Objects[Account]):
         limit: int = 100,
         *,
         meters: Ids[str] | None = None,
+        sort: str = "",
     ) -> Page[Account]:
         """Return a page of accounts, the newest first, and how many there are.
 
         With a text also the accounts of `customers`, whose names or phones hold it. Of `meters`
         only, if they are given.
         """
-        sort: str = "",
         query = matching(text, "_id", "meter", "customer", "owner", "card_serial")
         if query and customers:
             query["$or"].append({"owner": {"$in": [*customers]}})

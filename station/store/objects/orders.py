@@ -20,7 +20,7 @@ from station.errors import Conflict
 from station.store.driver import Collection, Document
 from station.store.objects.accounts import Account, Accounts
 from station.store.objects.base import Many, Objects, Page, among, matching
-from station.store.objects.shifts import check_room, taken_fen
+from station.store.objects.shifts import check_room, taken_in, taken_stages
 
 OrderKind = Literal[
     "opening",
@@ -174,17 +174,17 @@ class Orders(Objects[Order]):
         when its shift would take more than it may: of two orders at once one sees the other.
         """
 
-        async def work(session: Any) -> None:
-            await self._hold_shift(order.shift, order.id, session)
-            await self._check_room(order, session)
+        def work(session: Any) -> None:
+            self._hold_shift(order.shift, order.id, session)
+            self._check_room(order, session)
             for change in ended:
-                await self._forward(change, session)
+                self._forward(change, session)
             for account in accounts:
-                await self._change(account, session)
-            await self._collection.insert(self._to_document(order), session=session)
+                self._change(account, session)
+            self._collection.insert_in(session, self._to_document(order))
 
         try:
-            await self._collection.transaction(work)
+            await self._collection.at_once(work)
         except (DuplicateKeyError, Conflict) as error:
             standing = await self.of_request(order.request_id, order.fingerprint)
             if standing is not None:
@@ -207,16 +207,16 @@ class Orders(Objects[Order]):
         """
         after = order.after
 
-        async def work(session: Any) -> None:
+        def work(session: Any) -> None:
             if after.state == "abandoned":
-                await self._hold_shift(after.ended_shift, f"{after.id} abandoned", session)
+                self._hold_shift(after.ended_shift, f"{after.id} abandoned", session)
             for change in (order, *others):
-                await self._forward(change, session)
+                self._forward(change, session)
             for account in accounts:
-                await self._change(account, session)
+                self._change(account, session)
 
         try:
-            await self._collection.transaction(work)
+            await self._collection.at_once(work)
         except Conflict:
             standing = await self.get(order.before.id)
             if standing != order.after:
@@ -285,25 +285,25 @@ class Orders(Objects[Order]):
         found = await self._collection.aggregate([{"$match": wanted}, {"$group": sums}])
         return Standing(found[0]["orders"], found[0]["amount_fen"]) if found else Standing(0, 0)
 
-    async def _hold_shift(self, shift: str | None, by: str, session: Any) -> None:
+    def _hold_shift(self, shift: str | None, by: str, session: Any) -> None:
         """Write to the shift's document, so that its closing at this moment conflicts."""
         if shift is None:
             return
         query = {"_id": shift, "state": "open"}
-        if not await self._shifts.update(query, {"$set": {"held": by}}, session=session):
+        if not self._shifts.update_in(session, query, {"$set": {"held": by}}):
             raise Conflict("the shift was closed meanwhile; open one first")
 
-    async def _check_room(self, order: Order, session: Any) -> None:
+    def _check_room(self, order: Order, session: Any) -> None:
         """Refuse an order for which its shift, which is held, has no room. Raises LimitReached."""
         if order.shift is None or order.amount_fen <= 0 or order.kind in UNLIMITED:
             return
-        shift = await self._shifts.find_one({"_id": order.shift}, session=session)
+        shift = self._shifts.find_one_in(session, {"_id": order.shift})
         most_fen = None if shift is None else shift.get("most_fen")
         if most_fen is not None:
-            taken = await taken_fen(self._collection, order.shift, session)
+            taken = taken_in(self._collection.aggregate_in(session, taken_stages(order.shift)))
             check_room(order.by, taken, order.amount_fen, most_fen)
 
-    async def _forward(self, change: OrderChange, session: Any) -> None:
+    def _forward(self, change: OrderChange, session: Any) -> None:
         before, after = self._to_document(change.before), self._to_document(change.after)
         moved = {name: after[name] for name in PROGRESS if after[name] != before[name]}
         held = {name: before[name] for name in ("state", "card_serial", *moved)}
@@ -311,11 +311,11 @@ class Orders(Objects[Order]):
             {"_id": before["_id"], **held},
             {"$set": moved or {"state": before["state"]}},
         )
-        if not await self._collection.update(query, change_, session=session):
+        if not self._collection.update_in(session, query, change_):
             raise Conflict("this order has changed meanwhile: look at it again")
 
-    async def _change(self, change: AccountChange, session: Any) -> None:
-        if not await self._accounts.change(change.before, change.after, session=session):
+    def _change(self, change: AccountChange, session: Any) -> None:
+        if not self._accounts.change_in(session, change.before, change.after):
             raise Conflict("this account has changed meanwhile: look at it again")
 
     def _refusal(self, order: Order, error: Exception) -> Exception:

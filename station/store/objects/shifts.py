@@ -10,11 +10,11 @@ drawer of the shift in which that happens. An order writes its id into the shift
 transaction, so a close sees when an order came after it had added up.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from pymongo.errors import DuplicateKeyError
 
@@ -126,8 +126,8 @@ class Shifts(Objects[Shift]):
         await self._collection.update(query, {"$set": {"most_fen": most_fen}})
 
     async def taken_fen(self, shift_id: str) -> int:
-        """Return what a shift has taken from customers so far; see the function."""
-        return await taken_fen(self._orders, shift_id)
+        """Return what a shift has taken from customers so far; see `taken_stages`."""
+        return taken_in(await self._orders.aggregate(taken_stages(shift_id)))
 
     async def close(
         self, shift_id: str, closed: Callable[[Shift, Many[Entry], int], Shift]
@@ -212,16 +212,19 @@ class Shifts(Objects[Shift]):
         return super()._from_document({**document, "report": report})
 
 
-async def taken_fen(orders: Collection, shift_id: str, session: Any = None) -> int:
-    """Return what the orders of a shift took from customers.
+def taken_stages(shift_id: str) -> list[Document]:
+    """Return the pipeline over the orders that sums what a shift took from customers.
 
     What was abandoned in the shift itself does not count; money given back for another reason, or
     in a later shift, makes no room.
     """
     undone = {"state": ABANDONED, "ended_shift": {"$in": [shift_id, None]}}
     wanted = {"shift": shift_id, "amount_fen": {"$gt": 0}, "$nor": [undone]}
-    sums = {"_id": None, "taken_fen": {"$sum": "$amount_fen"}}
-    found = await orders.aggregate([{"$match": wanted}, {"$group": sums}], session=session)
+    return [{"$match": wanted}, {"$group": {"_id": None, "taken_fen": {"$sum": "$amount_fen"}}}]
+
+
+def taken_in(found: Sequence[Document]) -> int:
+    """Return the sum that the pipeline found; 0 when no order stands."""
     return int(found[0]["taken_fen"]) if found else 0
 
 
