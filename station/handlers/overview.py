@@ -13,6 +13,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.collection.runs import RunView, run_view
 from station.handlers.communication.link_views import LinkView, live_view
+from station.handlers.contract import contract
 from station.handlers.events.alarm_views import SeverityCounts
 from station.handlers.freshness import written
 from station.handlers.selling.desk import DeskHandler
@@ -90,6 +91,7 @@ class OverviewHandler(DeskHandler):
     """/, /api/overview"""
 
     @requires(Permission.VIEW)
+    @contract(Overview)
     async def get(self) -> None:
         parts, database = self.parts, self.parts.database
         await written(parts.registry.flush())  # The lists are the store's.

@@ -8,6 +8,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.archive.place_views import part_of
 from station.handlers.base import Handler
+from station.handlers.contract import contract
 from station.store.objects.accounts import Account
 
 FOUND_MAX = 8  # Of each kind; whoever wants more opens the list.
@@ -37,6 +38,7 @@ class SearchHandler(Handler):
     """/search, /api/search"""
 
     @requires(Permission.VIEW)
+    @contract(SearchResult, query=SearchQuery)
     async def get(self) -> None:
         text = self.parse_query(SearchQuery).text.strip()
         hits, total = await self._find(text) if text else ([], 0)

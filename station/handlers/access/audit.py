@@ -11,6 +11,7 @@ from station.handlers.access.act_names import ACT_NAMES
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.audit import Entry
@@ -137,6 +138,7 @@ class AuditHandler(Handler):
     """/audit, /api/audit"""
 
     @requires(Permission.AUDIT)
+    @contract(AuditList, query=AuditQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(AuditQuery)
         skip, limit = self.span(query)
@@ -164,6 +166,7 @@ class OneEntryHandler(Handler):
     """/audit/NUMBER, /api/audit/NUMBER"""
 
     @requires(Permission.AUDIT)
+    @contract(AuditEntry)
     async def get(self, number: str) -> None:
         is_number = number.isascii() and number.isdigit() and len(number) < len(str(NUMBER_MAX))
         entry = await self.parts.database.audit.get(int(number)) if is_number else None
@@ -176,6 +179,7 @@ class VerifyHandler(Handler):
     """/audit/verify, /api/audit/verify: goes through the whole log"""
 
     @requires(Permission.AUDIT)
+    @contract(VerdictView, query=NotedHash)
     async def get(self) -> None:
         noted = self.parse_query(NotedHash)
         known = {noted.sequence: noted.hash} if noted.sequence and noted.hash else {}

@@ -14,11 +14,18 @@ from station.handlers.access.identity import SESSION_COOKIE, CodeNeeded, LoginNe
 from station.handlers.access.people import PASSWORD_SIZE_MAX, Permission, hash_token
 from station.handlers.access.totp import CODE_SIZE_MAX
 from station.handlers.base import Handler, Nothing, local_path
+from station.handlers.contract import GUESSING, contract
 from station.store.objects.users import User
 from station.units import utc_now
 
 ENTERING_COOKIE = "entering"
 ENTERING_DAYS = 5 / 1440  # Time to find the telephone.
+
+
+class NextQuery(BaseModel):
+    """The page that was asked for."""
+
+    next: str = "/"
 
 
 class LoginBody(BaseModel):
@@ -92,13 +99,15 @@ class EnteringHandler(Handler):
 class LoginHandler(EnteringHandler):
     """/login, /api/login"""
 
+    @contract(None, query=NextQuery)
     async def get(self) -> None:
-        target = local_path(self.get_query_argument("next", "/"))
+        target = local_path(self.parse_query(NextQuery).next)
         if self.user is not None:
             self.redirect(target, status=303)
             return
         self.show("login.html", LoginForm(next=target))
 
+    @contract(TokenView, body=LoginBody, fails=GUESSING)
     async def post(self) -> None:
         body: LoginBody | None = None
         try:
@@ -154,13 +163,15 @@ class LoginHandler(EnteringHandler):
 class LoginCodeHandler(EnteringHandler):
     """/login/code: the second step, for who has codes"""
 
+    @contract(None, query=NextQuery)
     async def get(self) -> None:
-        target = local_path(self.get_query_argument("next", "/"))
+        target = local_path(self.parse_query(NextQuery).next)
         if await self._entering() is None:
             self.redirect("/login?" + urlencode({"next": target}), status=303)
             return
         self.show("login.html", LoginForm(next=target, wants_code=True))
 
+    @contract(None, body=CodeBody, fails=GUESSING)
     async def post(self) -> None:
         body = self.parse_body(CodeBody)
         user = await self._entering()
@@ -192,6 +203,7 @@ class LogoutHandler(Handler):
     serves_newcomers = True
 
     @requires(Permission.VIEW)
+    @contract(Nothing)
     async def post(self) -> None:
         assert self.session is not None, "a permission needs a session"
         await self.parts.database.sessions.remove(self.session.token_hash)

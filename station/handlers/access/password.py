@@ -13,6 +13,7 @@ from station.handlers.access.people import (
     hash_password,
 )
 from station.handlers.base import Handler, Nothing
+from station.handlers.contract import GUESSING, contract
 
 
 class PasswordBody(BaseModel):
@@ -30,10 +31,12 @@ class PasswordHandler(Handler):
     serves_tokens = False
 
     @requires(Permission.VIEW)
+    @contract(None)
     async def get(self) -> None:
         self.finish_page("password.html", typed={})
 
     @requires(Permission.VIEW)
+    @contract(Nothing, body=PasswordBody, fails=GUESSING)
     async def post(self) -> None:
         try:
             await self._change(self.parse_body(PasswordBody))

@@ -10,6 +10,7 @@ from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.access.staff import Duty
 from station.handlers.base import Handler, ListQuery, Nothing
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 
@@ -103,6 +104,7 @@ class RolesHandler(RoleHandler):
     """/roles, /api/roles"""
 
     @requires(Permission.ADMINISTER)
+    @contract(RoleList, query=ListQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         text = (query.text or "").casefold()
@@ -116,6 +118,7 @@ class RolesHandler(RoleHandler):
         await self.show_list("roles.html", view, rows, COLUMNS, filter=query, **NAMES)
 
     @requires(Permission.ADMINISTER)
+    @contract(RoleView, body=RoleBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(RoleBody)
@@ -134,6 +137,7 @@ class NewRoleHandler(RoleHandler):
     """/roles/new"""
 
     @requires(Permission.ADMINISTER)
+    @contract(None)
     async def get(self) -> None:
         typed = {"name": "", "note": "", "permissions": [Permission.VIEW.value]}
         self.finish_page("role_form.html", view=None, typed=typed, **NAMES)
@@ -143,15 +147,18 @@ class OneRoleHandler(RoleHandler):
     """/roles/NAME, /api/roles/NAME"""
 
     @requires(Permission.ADMINISTER)
+    @contract(RoleView)
     async def get(self, name: str) -> None:
         view = await self.view_of(await self.tools.staff.duty(name))
         self.show("role_form.html", view, typed=view.model_dump(), **NAMES)
 
     @requires(Permission.ADMINISTER)
+    @contract(RoleView, body=RoleChange)
     async def post(self, name: str) -> None:
         await self.put(name)
 
     @requires(Permission.ADMINISTER)
+    @contract(RoleView, body=RoleChange)
     async def put(self, name: str) -> None:
         before = await self.view_of(await self.tools.staff.duty(name))
         try:
@@ -167,6 +174,7 @@ class OneRoleHandler(RoleHandler):
         self.done(after, "/roles", self.language.say("Role %(name)s is saved.", name=name))
 
     @requires(Permission.ADMINISTER)
+    @contract(Nothing | RoleView)
     async def delete(self, name: str) -> None:
         before = await self.view_of(await self.tools.staff.duty(name))
         duty = await self.tools.staff.remove_role(self.actor, name)

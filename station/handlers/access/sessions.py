@@ -9,6 +9,7 @@ from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.access.roles import NAMES
 from station.handlers.base import Handler, ListQuery, Nothing
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.sessions import Session
@@ -93,6 +94,7 @@ class SessionsHandler(SessionHandler):
     """/sessions, /api/sessions"""
 
     @requires(Permission.VIEW)
+    @contract(SessionList, query=SessionsQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(SessionsQuery)
         assert self.user is not None, "a permission needs a person"
@@ -125,6 +127,7 @@ class OneSessionHandler(SessionHandler):
     serves_tokens = False
 
     @requires(Permission.VIEW)
+    @contract(Nothing)
     async def delete(self, session_id: str) -> None:
         session = await self.parts.database.sessions.named(session_id)
         self.check_whose(session.user)
@@ -144,6 +147,7 @@ class EndSessionsHandler(SessionHandler):
     serves_tokens = False
 
     @requires(Permission.VIEW)
+    @contract(EndedView)
     async def post(self) -> None:
         assert self.user is not None, "a permission needs a person"
         assert self.session is not None, "a permission needs a session"
@@ -158,6 +162,7 @@ class UserSessionsHandler(SessionHandler):
     """/users/NAME/sessions, /api/users/NAME/sessions: ends every login and token of a person"""
 
     @requires(Permission.ADMINISTER)
+    @contract(EndedView)
     async def delete(self, name: str) -> None:
         user = await self.tools.staff.manageable(self.actor, name)
         ended = await self.parts.database.sessions.remove_of_user(user.name)

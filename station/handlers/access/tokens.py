@@ -11,6 +11,9 @@ from station.handlers.access.people import Permission
 from station.handlers.access.roles import NAMES, in_order
 from station.handlers.access.sessions import COLUMNS, SessionHandler, SessionList
 from station.handlers.access.token_rules import DAYS, DAYS_MAX, LABEL_SIZE_MAX, new_api_token
+from station.handlers.base import TableQuery
+from station.handlers.contract import TABLE, contract
+from station.handlers.tables import in_order
 
 LASTINGS = (7, 30, 90, 180, 366)  # Days that the form offers.
 
@@ -39,14 +42,25 @@ class TokensHandler(SessionHandler):
     serves_tokens = False
 
     @requires(Permission.VIEW)
+    @contract(SessionList, query=TableQuery, files=TABLE)
     async def get(self) -> None:
+        query = self.parse_query(TableQuery)
         view = await self._own()
+        view.items = [*in_order(view.items, COLUMNS, query.sort, self.language)]
         typed = {"label": "", "permissions": [Permission.VIEW.value], "days": DAYS}
         await self.show_list(
-            "tokens.html", view, view.items, COLUMNS, typed=typed, made=None, **self._choices()
+            "tokens.html",
+            view,
+            view.items,
+            COLUMNS,
+            filter=query,
+            typed=typed,
+            made=None,
+            **self._choices(),
         )
 
     @requires(Permission.VIEW)
+    @contract(NewTokenView, body=TokenBody, status=201)
     async def post(self) -> None:
         assert self.user is not None, "a permission needs a person"
         try:

@@ -15,6 +15,7 @@ from station.handlers.access.one_time_codes import (
 )
 from station.handlers.access.people import PASSWORD_SIZE_MAX, Permission
 from station.handlers.base import Handler
+from station.handlers.contract import GUESSING, contract
 from station.store.objects.users import User
 from station.units import utc_now
 
@@ -59,10 +60,12 @@ class TotpHandler(Handler):
     serves_tokens = False
 
     @requires(Permission.VIEW)
+    @contract(TotpView)
     async def get(self) -> None:
         self.show("totp.html", totp_view(self.person), step="start")
 
     @requires(Permission.VIEW)
+    @contract(OfferView, body=PasswordBody, fails=GUESSING)
     async def post(self) -> None:
         try:
             await self.check_password(self.parse_body(PasswordBody).password)
@@ -111,10 +114,12 @@ class ConfirmTotpHandler(TotpHandler):
     """/totp/confirm, /api/totp/confirm: the first code turns them on; tells the recovery codes"""
 
     @requires(Permission.VIEW)
+    @contract(None)
     async def get(self) -> None:
         self.redirect("/totp", status=303)
 
     @requires(Permission.VIEW)
+    @contract(RecoveryView, body=CodeBody, fails=GUESSING)
     async def post(self) -> None:
         secret = self.person.totp_offered
         try:
@@ -144,10 +149,12 @@ class StopTotpHandler(TotpHandler):
     """/totp/off, /api/totp/off"""
 
     @requires(Permission.VIEW)
+    @contract(None)
     async def get(self) -> None:
         self.redirect("/totp", status=303)
 
     @requires(Permission.VIEW)
+    @contract(TotpView, body=PasswordBody, fails=GUESSING)
     async def post(self) -> None:
         try:
             await self.check_password(self.parse_body(PasswordBody).password)

@@ -12,6 +12,7 @@ from station.handlers.access.roles import NAMES, in_order
 from station.handlers.access.staff import OneTimePassword
 from station.handlers.archive.place_views import part_of
 from station.handlers.base import Handler, ListQuery, Nothing
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.users import User
@@ -126,6 +127,7 @@ class UsersHandler(UserHandler):
     """/users, /api/users"""
 
     @requires(Permission.ADMINISTER)
+    @contract(UserList, query=UsersQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(UsersQuery)
         skip, limit = self.span(query)
@@ -138,6 +140,7 @@ class UsersHandler(UserHandler):
         await self.show_list("users.html", view, rows, COLUMNS, filter=query, **context)
 
     @requires(Permission.ADMINISTER)
+    @contract(PasswordView, body=UserBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(UserBody)
@@ -160,6 +163,7 @@ class NewUserHandler(UserHandler):
     """/users/new"""
 
     @requires(Permission.ADMINISTER)
+    @contract(None)
     async def get(self) -> None:
         typed = {"name": "", "full_name": "", "role": "reader", "areas": []}
         self.finish_page("user_form.html", typed=typed, **await self.form_context())
@@ -169,15 +173,18 @@ class OneUserHandler(UserHandler):
     """/users/NAME, /api/users/NAME"""
 
     @requires(Permission.ADMINISTER)
+    @contract(UserPage)
     async def get(self, name: str) -> None:
         view = await self.page_of(await self.parts.database.users.get(name))
         self.show("user.html", view, typed=view.model_dump(), **await self.form_context())
 
     @requires(Permission.ADMINISTER)
+    @contract(UserPage, body=UserChange)
     async def post(self, name: str) -> None:
         await self.put(name)
 
     @requires(Permission.ADMINISTER)
+    @contract(UserPage, body=UserChange)
     async def put(self, name: str) -> None:
         before = await self.parts.database.users.get(name)
         try:
@@ -200,6 +207,7 @@ class DisableUserHandler(UserHandler):
     """/users/NAME/disable, /api/users/NAME/disable: ends every login"""
 
     @requires(Permission.ADMINISTER)
+    @contract(UserView)
     async def post(self, name: str) -> None:
         user = await self.tools.staff.set_disabled(self.actor, name, is_disabled=True)
         notice = self.language.say("%(name)s is kept out from now on.", name=name)
@@ -210,6 +218,7 @@ class EnableUserHandler(UserHandler):
     """/users/NAME/enable, /api/users/NAME/enable"""
 
     @requires(Permission.ADMINISTER)
+    @contract(UserView)
     async def post(self, name: str) -> None:
         user = await self.tools.staff.set_disabled(self.actor, name, is_disabled=False)
         notice = self.language.say("%(name)s may log in again.", name=name)
@@ -220,6 +229,7 @@ class ResetPasswordHandler(UserHandler):
     """/users/NAME/reset, /api/users/NAME/reset: a password for one login; ends every login"""
 
     @requires(Permission.ADMINISTER)
+    @contract(PasswordView)
     async def post(self, name: str) -> None:
         self.show_password(await self.tools.staff.reset_password(self.actor, name))
 
@@ -228,6 +238,7 @@ class UserTotpHandler(UserHandler):
     """/users/NAME/totp, /api/users/NAME/totp"""
 
     @requires(Permission.ADMINISTER)
+    @contract(Nothing)
     async def delete(self, name: str) -> None:
         await self.tools.staff.stop_totp(self.actor, name)
         notice = self.language.say("%(name)s is asked for no login codes any more.", name=name)

@@ -11,6 +11,7 @@ from station.handlers.access.people import Permission
 from station.handlers.archive.place_views import person_of
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.communication.link_views import LinkView, link_of
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.channels import Channel
@@ -78,6 +79,7 @@ class ChannelsHandler(ChannelHandler):
     """/channels, /api/channels; the page of the links shows them to people"""
 
     @requires(Permission.VIEW)
+    @contract(ChannelList, query=ListQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         if not (self.wants_json or self.is_download):
@@ -89,6 +91,7 @@ class ChannelsHandler(ChannelHandler):
         await self.show_list("", ChannelList(items=items, total=total), items, COLUMNS)
 
     @requires(Permission.CONFIGURE)
+    @contract(ChannelView, body=ChannelBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(ChannelBody)
@@ -105,6 +108,7 @@ class NewChannelHandler(Handler):
     """/channels/new"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None)
     async def get(self) -> None:
         typed = {"name": "", "url": "", "line": "2400 8E1", "enabled": True}
         self.finish_page("channel_form.html", typed=typed, channel=None)
@@ -114,16 +118,19 @@ class OneChannelHandler(ChannelHandler):
     """/channels/NAME, /api/channels/NAME"""
 
     @requires(Permission.VIEW)
+    @contract(ChannelView)
     async def get(self, name: str) -> None:
         channel = await self.parts.database.channels.get(name)
         meters = [] if self.wants_json else await self.parts.database.meters.on_link(name)
         self.show("channel.html", await self.view_of(channel), meters=meters)
 
     @requires(Permission.CONFIGURE)
+    @contract(ChannelView, body=ChannelChange)
     async def post(self, name: str) -> None:
         await self.put(name)
 
     @requires(Permission.CONFIGURE)
+    @contract(ChannelView, body=ChannelChange)
     async def put(self, name: str) -> None:
         before = await self.parts.database.channels.get(name)
         try:
@@ -137,6 +144,7 @@ class OneChannelHandler(ChannelHandler):
         self.done(await self.view_of(channel), f"/channels/{name}", notice)
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, name: str) -> None:
         await self.parts.archive.remove_channel(name, by=person_of(self))
         notice = self.language.say("Channel %(name)s is removed.", name=name)
@@ -147,6 +155,7 @@ class EditChannelHandler(Handler):
     """/channels/NAME/edit"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None)
     async def get(self, name: str) -> None:
         channel = await self.parts.database.channels.get(name)
         typed = {field: getattr(channel, field) for field in ChannelBody.model_fields}

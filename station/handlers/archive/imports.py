@@ -35,6 +35,7 @@ from station.handlers.archive.import_views import (
 )
 from station.handlers.areas import is_open
 from station.handlers.base import Handler, ListQuery, Nothing
+from station.handlers.contract import TABLE, contract
 from station.handlers.pieces import send_pieces
 from station.store.objects.imports import Import
 
@@ -127,10 +128,12 @@ class ImportsHandler(ImportHandler):
         return self._body_is_here and super().needs_xsrf
 
     @requires(Permission.CONFIGURE)
+    @contract(ImportList, query=ImportsQuery, files=TABLE)
     async def get(self) -> None:
         await self._show_list(self.parse_query(ImportsQuery))
 
     @requires(Permission.CONFIGURE)
+    @contract(ImportView, body=ImportBody, status=202, upload=True)
     async def post(self) -> None:
         try:
             name, content = self._file()
@@ -208,6 +211,7 @@ class OneImportHandler(ImportHandler):
     """/imports/ID, /api/imports/ID"""
 
     @requires(Permission.CONFIGURE)
+    @contract(OneImportView, query=RowsQuery, files=TABLE)
     async def get(self, import_id: str) -> None:
         query = self.parse_query(RowsQuery)
         work = self.parts.imports.work(import_id)
@@ -255,6 +259,7 @@ class OneImportHandler(ImportHandler):
             yield [row_view(import_, row, places, self.language) for row in rows]
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, import_id: str) -> None:
         import_ = await self.import_to_change(import_id)
         await self.parts.imports.discard(import_)
@@ -268,6 +273,7 @@ class ImportActHandler(ImportHandler):
     act: ClassVar[Literal["apply", "undo"]]
 
     @requires(Permission.CONFIGURE)
+    @contract(ImportView, status=202)
     async def post(self, import_id: str) -> None:
         import_ = await self.import_to_change(import_id)
         begin = self.parts.imports.apply if self.act == "apply" else self.parts.imports.undo
@@ -300,6 +306,7 @@ class ExportHandler(Handler):
     """/exports/KIND, /api/exports/KIND: the file that is edited and sent in again"""
 
     @requires(Permission.VIEW)
+    @contract(None, query=ExportQuery, files=TABLE)
     async def get(self, kind: str) -> None:
         if kind not in TABLES:
             raise NotFound(f"there is no table {kind}")

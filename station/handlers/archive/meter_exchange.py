@@ -17,6 +17,7 @@ from station.handlers.access.people import Permission
 from station.handlers.archive.meters import MeterHandler
 from station.handlers.archive.place_views import check_in_sight, moment_of, person_of, within_of
 from station.handlers.base import ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.exchanges import MeterExchange, RatioChange
@@ -141,6 +142,7 @@ class ExchangeHandler(ChangingHandler):
     """/meters/ADDRESS/exchange, /api/meters/ADDRESS/exchange"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None)
     async def get(self, address: str) -> None:
         meter = await self.one(address)
         typed = self.typed() | {
@@ -149,6 +151,7 @@ class ExchangeHandler(ChangingHandler):
         self.finish_page("meter_exchange.html", typed=typed, **await self.context(meter))
 
     @requires(Permission.CONFIGURE)
+    @contract(ExchangeView, body=ExchangeBody, status=201)
     async def post(self, address: str) -> None:
         meter = await self.one(address)
         try:
@@ -191,12 +194,14 @@ class RatioHandler(ChangingHandler):
     """/meters/ADDRESS/ratio, /api/meters/ADDRESS/ratio"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None)
     async def get(self, address: str) -> None:
         meter = await self.one(address)
         typed = self.typed() | {"ct": meter.ct, "pt": meter.pt}
         self.finish_page("ratio_change.html", typed=typed, **await self.context(meter))
 
     @requires(Permission.CONFIGURE)
+    @contract(ExchangeView, body=RatioBody, status=201)
     async def post(self, address: str) -> None:
         meter = await self.one(address)
         try:
@@ -225,6 +230,7 @@ class ExchangesHandler(MeterHandler):
     """/exchanges, /api/exchanges: meters and transformers that were exchanged."""
 
     @requires(Permission.VIEW)
+    @contract(ExchangeList, query=ExchangesQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ExchangesQuery)
         skip, limit = self.span(query)

@@ -14,11 +14,13 @@ from station.handlers.archive.place_views import (
     PlaceHandler,
     PlaceList,
     PlaceRow,
+    PlaceView,
     person_of,
     place_named,
     place_row,
 )
 from station.handlers.base import ListQuery, Nothing
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.base import new_id
@@ -36,6 +38,19 @@ class PlacesQuery(ListQuery):
 
     kind: str | None = Field(None, max_length=20)
     under: str | None = Field(None, max_length=32)
+
+
+class NewPlaceQuery(BaseModel):
+    """The id of the place that a new one is to lie below."""
+
+    parent: str = Field("", max_length=32)
+
+
+class OfferedQuery(BaseModel):
+    """What is being typed, under the name that its field has."""
+
+    place: str = Field("", max_length=1000)
+    parent: str = Field("", max_length=1000)
 
 
 class PlaceBody(BaseModel):
@@ -99,6 +114,7 @@ class PlacesHandler(FormHandler):
     """/places, /api/places"""
 
     @requires(Permission.VIEW)
+    @contract(PlaceList, query=PlacesQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(PlacesQuery)
         tree, counts = await self.visible_tree(), await self.parts.archive.counts()
@@ -118,6 +134,7 @@ class PlacesHandler(FormHandler):
         await self.show_list("places.html", view, rows, COLUMNS, filter=query)
 
     @requires(Permission.CONFIGURE)
+    @contract(PlaceView, body=PlaceBody, status=201)
     async def post(self) -> None:
         try:
             place = Place(new_id(), **await self.entered())
@@ -134,9 +151,10 @@ class NewPlaceHandler(FormHandler):
     """/places/new"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None, query=NewPlaceQuery)
     async def get(self) -> None:
         tree = await self.visible_tree()
-        parent = tree.by_id.get(self.get_query_argument("parent", ""))
+        parent = tree.by_id.get(self.parse_query(NewPlaceQuery).parent)
         kinds = list(PLACE_KINDS)
         kind = kinds[0]
         if parent is not None:
@@ -154,9 +172,10 @@ class OfferedHandler(PlaceHandler):
     """/places/offered: the paths of places that fit what is being typed in a form."""
 
     @requires(Permission.VIEW)
+    @contract(None, query=OfferedQuery)
     async def get(self) -> None:
-        typed = self.get_query_argument("place", "") or self.get_query_argument("parent", "")
-        tree, wanted = await self.visible_tree(), typed.strip().casefold()
+        query = self.parse_query(OfferedQuery)
+        tree, wanted = await self.visible_tree(), (query.place or query.parent).casefold()
         paths = []
         for _, place in tree.walk():
             path = tree.path_text(place.id)
@@ -171,15 +190,18 @@ class OnePlaceHandler(FormHandler):
     """/places/ID, /api/places/ID"""
 
     @requires(Permission.VIEW)
+    @contract(PlaceView)
     async def get(self, place_id: str) -> None:
         view = await self.view_of(await self.one(place_id))
         self.show("place.html", view, typed={"addresses": ""})
 
     @requires(Permission.CONFIGURE)
+    @contract(PlaceView, body=PlaceBody)
     async def post(self, place_id: str) -> None:
         await self.put(place_id)
 
     @requires(Permission.CONFIGURE)
+    @contract(PlaceView, body=PlaceBody)
     async def put(self, place_id: str) -> None:
         before = await self.one(place_id)
         try:
@@ -192,6 +214,7 @@ class OnePlaceHandler(FormHandler):
         self.done(await self.view_of(await self.one(place_id)), f"/places/{place_id}", notice)
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, place_id: str) -> None:
         place = await self.one(place_id)
         await self.parts.archive.remove_place(place_id, by=person_of(self))
@@ -204,6 +227,7 @@ class EditPlaceHandler(FormHandler):
     """/places/ID/edit"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None)
     async def get(self, place_id: str) -> None:
         place = await self.one(place_id)
         typed = {name: getattr(place, name) for name in PlaceBody.model_fields}
@@ -215,6 +239,7 @@ class TakeHandler(FormHandler):
     """/places/ID/devices: hang terminals and meters on a place, all of them or none."""
 
     @requires(Permission.CONFIGURE)
+    @contract(TakenView, body=TakeBody)
     async def post(self, place_id: str) -> None:
         place = await self.one(place_id)
         try:

@@ -7,9 +7,10 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
-from station.handlers.archive.meters import MeterHandler
+from station.handlers.archive.meters import MeterHandler, MeterView
 from station.handlers.archive.place_views import check_in_sight, moment_of, person_of
-from station.handlers.archive.terminals import TerminalHandler
+from station.handlers.archive.terminals import TerminalHandler, TerminalView
+from station.handlers.contract import contract
 
 
 def _blank_is_none(value: object) -> object:
@@ -28,6 +29,7 @@ class TerminalStageHandler(TerminalHandler):
     """/terminals/ADDRESS/stage, /api/terminals/ADDRESS/stage"""
 
     @requires(Permission.CONFIGURE)
+    @contract(TerminalView, body=StageBody)
     async def post(self, address: str) -> None:
         body = self.parse_body(StageBody)
         await check_in_sight(self, terminal=address)
@@ -46,6 +48,7 @@ class MeterStageHandler(MeterHandler):
     """/meters/ADDRESS/stage, /api/meters/ADDRESS/stage"""
 
     @requires(Permission.CONFIGURE)
+    @contract(MeterView, body=StageBody)
     async def post(self, address: str) -> None:
         body = self.parse_body(StageBody)
         await check_in_sight(self, meter=address)

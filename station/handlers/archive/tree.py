@@ -21,6 +21,7 @@ from station.handlers.archive.place_views import (
     within_of,
 )
 from station.handlers.base import ListQuery
+from station.handlers.contract import contract
 from station.store.objects.channels import Channel
 from station.store.objects.meters import Meter
 from station.store.objects.places import Place, PlaceTree
@@ -78,6 +79,7 @@ class TreeHandler(PlaceHandler):
     """/tree, /api/tree: the top of the tree, or what was found in it."""
 
     @requires(Permission.VIEW)
+    @contract(BranchView, query=TreeQuery)
     async def get(self) -> None:
         query = self.parse_query(TreeQuery)
         tree = await self.visible_tree()
@@ -218,6 +220,7 @@ class BranchHandler(TreeHandler):
     """/tree/branch, /api/tree/branch: what hangs right on a place, a terminal or a channel."""
 
     @requires(Permission.VIEW)
+    @contract(BranchView, query=BranchQuery)
     async def get(self) -> None:
         query = self.parse_query(BranchQuery)
         if query.link:

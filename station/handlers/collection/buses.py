@@ -7,6 +7,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
 from station.handlers.collection.bus_views import BusList, BusView
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 
@@ -39,6 +40,7 @@ class BusesHandler(Handler):
     """/buses, /api/buses"""
 
     @requires(Permission.VIEW)
+    @contract(BusList, query=BusesQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(BusesQuery)
         buses = await self.tools.buses.views()
@@ -60,6 +62,7 @@ class OneBusHandler(Handler):
     """/buses/NAME, /api/buses/NAME"""
 
     @requires(Permission.VIEW)
+    @contract(BusView)
     async def get(self, name: str) -> None:
         buses = await self.tools.buses.views()
         bus = next((bus for bus in buses if bus.bus == name), None)

@@ -17,6 +17,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
 from station.handlers.collection.runs import RunHandler, cause_name, item_name
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import ROWS_MAX, Column
 from station.handlers.marking import N_
 from station.handlers.pieces import send_pieces
@@ -225,6 +226,7 @@ class CompletenessHandler(CalendarHandler):
     """/completeness, /api/completeness"""
 
     @requires(Permission.VIEW)
+    @contract(Calendar, query=CalendarQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(CalendarQuery)
         if not self.wants_json and not query.task and await self._has_no_task():
@@ -300,6 +302,7 @@ class FillHandler(CalendarHandler):
     """/completeness/fill, /api/completeness/fill"""
 
     @requires(Permission.COLLECT)
+    @contract(FillView, body=FillBody, status=201)
     async def post(self) -> None:
         body = self.parse_body(FillBody)
         task = await self.task_of(body)
@@ -339,6 +342,7 @@ class FillsHandler(CalendarHandler):
     """/completeness/fills, /api/completeness/fills: the runs under way that fill holes"""
 
     @requires(Permission.VIEW)
+    @contract(FillList)
     async def get(self) -> None:
         fills = await self.fills()
         self.show("parts/fills.html", FillList(items=fills, total=len(fills)), fills=fills)

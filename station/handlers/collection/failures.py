@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.collection.runs import RunHandler, cause_name, run_view
+from station.handlers.collection.runs import RunHandler, RunView, cause_name, run_view
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import ROWS_MAX, Column
 from station.handlers.marking import N_
 from station.store.objects.meter_health import MeterHealth
@@ -70,6 +71,7 @@ class FailuresHandler(Handler):
     """/failures, /api/failures"""
 
     @requires(Permission.VIEW)
+    @contract(FailureList, query=FailuresQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(FailuresQuery)
         rows, total = await self._find(query)
@@ -111,6 +113,7 @@ class RefillHandler(RunHandler):
     """/meters/ADDRESS/refill, /api/meters/ADDRESS/refill: fill a meter's holes of the last days"""
 
     @requires(Permission.COLLECT)
+    @contract(RunView, body=RefillBody, status=201)
     async def post(self, address: str) -> None:
         body = self.parse_body(RefillBody)
         meter = await self.parts.database.meters.get(address)
@@ -124,6 +127,7 @@ class ForgetHandler(Handler):
     """/meters/ADDRESS/forget, /api/meters/ADDRESS/forget: ask a meter as if it were new"""
 
     @requires(Permission.COLLECT)
+    @contract(Nothing)
     async def post(self, address: str) -> None:
         meter = await self.parts.database.meters.get(address)
         self.parts.memory.forget(meter.address)

@@ -12,6 +12,7 @@ from station.handlers.access.identity import ErrorBody, requires, status_of
 from station.handlers.access.people import Permission
 from station.handlers.collection.readings import CurveHandler
 from station.handlers.communication.frames import FrameList, FrameView, frame_view
+from station.handlers.contract import DEVICE, contract
 from station.store.objects.frames import FrameRecord
 from station.store.objects.meters import Meter
 from station.units import utc_now
@@ -64,6 +65,7 @@ class EvidenceHandler(CurveHandler):
     """/meters/ADDRESS/frames, /api/meters/ADDRESS/frames: the frames behind a value"""
 
     @requires(Permission.VIEW)
+    @contract(FrameList, query=EvidenceQuery)
     async def get(self, address: str) -> None:
         query = self.parse_query(EvidenceQuery)
         meter = await self.parts.database.meters.get(address)
@@ -85,6 +87,7 @@ class ReadNowHandler(CurveHandler):
     """/meters/ADDRESS/read, /api/meters/ADDRESS/read"""
 
     @requires(Permission.COLLECT)
+    @contract(ReadNowView, body=ReadNowBody, fails=DEVICE)
     async def post(self, address: str) -> None:
         meter = await self.parts.database.meters.get(address)
         began_at = utc_now()

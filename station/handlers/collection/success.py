@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
-from station.handlers.base import Handler
+from station.handlers.base import Handler, TableQuery
 from station.handlers.communication.link_views import LINKS_MAX
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.templating import PROTOCOL_NAMES
@@ -32,7 +33,7 @@ NO_GROUP = N_("in no group")
 REMOVED = N_("no longer in the archive")
 
 
-class SuccessQuery(BaseModel):
+class SuccessQuery(TableQuery):
     """What to count by, and over which days of the site, both included."""
 
     by: Side = "day"
@@ -80,6 +81,7 @@ class SuccessHandler(Handler):
     """/success, /api/success"""
 
     @requires(Permission.VIEW)
+    @contract(SuccessList, query=SuccessQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(SuccessQuery)
         first, last = self._days(query)

@@ -32,6 +32,7 @@ from station.handlers.collection.task_views import (
     window_words,
 )
 from station.handlers.communication.link_views import LINKS_MAX
+from station.handlers.contract import TABLE, contract
 from station.handlers.language import Language
 from station.handlers.marking import N_
 from station.store.objects.base import new_id
@@ -42,6 +43,12 @@ from station.units import utc_now
 MOMENTS_SHOWN = 5
 RUNS_SHOWN = 8
 LOOKED_AT = 10  # Runs among which the last one lies that was not gap filling.
+
+
+class NewTaskQuery(BaseModel):
+    """The common task that a new one begins as."""
+
+    template: str = Field("", max_length=64)
 
 
 class PauseBody(BaseModel):
@@ -150,6 +157,7 @@ class TasksHandler(TaskHandler):
     """/tasks, /api/tasks"""
 
     @requires(Permission.VIEW)
+    @contract(TaskList, query=ListQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
@@ -162,6 +170,7 @@ class TasksHandler(TaskHandler):
         )
 
     @requires(Permission.CONFIGURE)
+    @contract(TaskView, body=TaskBody, status=201)
     async def post(self) -> None:
         try:
             task = self.task_from_body()
@@ -178,6 +187,7 @@ class TemplatesHandler(TaskHandler):
     """/tasks/templates, /api/tasks/templates: tasks that most sites have"""
 
     @requires(Permission.VIEW)
+    @contract(TemplateList)
     async def get(self) -> None:
         items = self.templates()
         self.show("task_templates.html", TemplateList(items=items, total=len(items)))
@@ -189,6 +199,7 @@ class PreviewHandler(TaskHandler):
     is_act = False
 
     @requires(Permission.CONFIGURE)
+    @contract(TaskPlan, body=PreviewBody)
     async def post(self) -> None:
         try:
             task = self.task_from_body(body=PreviewBody)
@@ -207,10 +218,11 @@ class NewTaskHandler(TaskHandler):
     """/tasks/new"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None, query=NewTaskQuery)
     async def get(self) -> None:
         zone = self.parts.config.site.zone_info
         task = Task(id="", name="", items=(), period_min=15)
-        template = TEMPLATE_BY_KEY.get(self.get_query_argument("template", ""))
+        template = TEMPLATE_BY_KEY.get(self.parse_query(NewTaskQuery).template)
         if template is not None:
             body = template_view(template, self.language).body
             task = Task(id="", **body.to_values(zone))
@@ -222,6 +234,7 @@ class OneTaskHandler(TaskHandler):
     """/tasks/ID, /api/tasks/ID"""
 
     @requires(Permission.VIEW)
+    @contract(TaskView)
     async def get(self, task_id: str) -> None:
         task = await self.parts.database.tasks.get(task_id)
         loads = await self.tools.buses.load_of([task.id])
@@ -240,10 +253,12 @@ class OneTaskHandler(TaskHandler):
         )
 
     @requires(Permission.CONFIGURE)
+    @contract(TaskView, body=TaskBody)
     async def post(self, task_id: str) -> None:
         await self.put(task_id)
 
     @requires(Permission.CONFIGURE)
+    @contract(TaskView, body=TaskBody)
     async def put(self, task_id: str) -> None:
         before = await self.parts.database.tasks.get(task_id)
         try:
@@ -258,6 +273,7 @@ class OneTaskHandler(TaskHandler):
         self.done(await self.view_of(task), f"/tasks/{task.id}", notice)
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, task_id: str) -> None:
         task = await self.parts.database.tasks.get(task_id)
         await self.parts.archive.remove_task(task_id)
@@ -271,6 +287,7 @@ class TaskPlanHandler(TaskHandler):
     """/tasks/ID/plan, /api/tasks/ID/plan: what a task will do"""
 
     @requires(Permission.VIEW)
+    @contract(TaskPlan)
     async def get(self, task_id: str) -> None:
         task = await self.parts.database.tasks.get(task_id)
         self.show("task_plan.html", await self.plan_of(task), problem=None)
@@ -280,6 +297,7 @@ class EditTaskHandler(TaskHandler):
     """/tasks/ID/edit"""
 
     @requires(Permission.VIEW)
+    @contract(None)
     async def get(self, task_id: str) -> None:
         task = await self.parts.database.tasks.get(task_id)
         typed = fields_of(task, self.parts.config.site.zone_info)
@@ -290,6 +308,7 @@ class PauseTaskHandler(TaskHandler):
     """/tasks/ID/pause, /api/tasks/ID/pause: hold a task, or let it go on"""
 
     @requires(Permission.CONFIGURE)
+    @contract(TaskView, body=PauseBody)
     async def post(self, task_id: str) -> None:
         body = self.parse_body(PauseBody)
         before = await self.parts.database.tasks.get(task_id)
@@ -304,6 +323,7 @@ class RunTaskHandler(Handler):
     """/tasks/ID/run, /api/tasks/ID/run"""
 
     @requires(Permission.COLLECT)
+    @contract(RunView, status=201)
     async def post(self, task_id: str) -> None:
         run = await self.parts.scheduler.run_task(task_id)
         self.done(run_view(run), f"/runs/{run.id}", status=201)

@@ -9,6 +9,7 @@ from station.errors import Conflict, InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.blocks import Block
@@ -21,6 +22,13 @@ class BlockBody(BaseModel):
     kind: Literal["address", "ip"] = "address"
     key: str = Field(min_length=1, max_length=64)
     reason: str = Field(min_length=1, max_length=200)
+
+
+class BlocksQuery(ListQuery):
+    """The list, and what its form begins with."""
+
+    key: str = Field("", max_length=64)
+    kind: Literal["address", "ip"] = "address"
 
 
 class BlockView(BaseModel):
@@ -53,17 +61,15 @@ class BlocksHandler(Handler):
     """/blocks, /api/blocks"""
 
     @requires(Permission.VIEW)
+    @contract(BlockList, query=BlocksQuery, files=TABLE)
     async def get(self) -> None:
-        query = self.parse_query(ListQuery)
-        typed = {
-            "key": self.get_query_argument("key", ""),
-            "kind": self.get_query_argument("kind", "address"),
-            "reason": "",
-        }
+        query = self.parse_query(BlocksQuery)
+        typed = {"key": query.key, "kind": query.kind, "reason": ""}
         view = await self._all(query)
         await self.show_list("blocks.html", view, view.items, COLUMNS, filter=query, typed=typed)
 
     @requires(Permission.CONFIGURE)
+    @contract(BlockView, body=BlockBody, status=201)
     async def post(self) -> None:
         assert self.user is not None, "a permission needs a person"
         try:
@@ -92,6 +98,7 @@ class OneBlockHandler(Handler):
     """/blocks/KEY, /api/blocks/KEY"""
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, key: str) -> None:
         await self.parts.blocking.remove(key)
         notice = self.language.say("%(key)s may dial in again.", key=key)

@@ -27,6 +27,7 @@ from station.handlers.areas import check_device
 from station.handlers.base import Handler, ListQuery
 from station.handlers.collection.item_groups import grouped
 from station.handlers.communication.link_views import find_link
+from station.handlers.contract import TABLE, contract
 from station.handlers.control.command_views import (
     COLUMNS,
     COMMAND_KIND_NAMES,
@@ -190,6 +191,7 @@ class CommandsHandler(CommandHandler):
     """/commands, /api/commands"""
 
     @requires(Permission.VIEW)
+    @contract(CommandList, query=CommandsQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(CommandsQuery)
         skip, limit = self.span(query)
@@ -216,6 +218,7 @@ class CommandsHandler(CommandHandler):
         )
 
     @requires(Permission.COLLECT)
+    @contract(CommandView, body=CommandBody, status=201)
     async def post(self) -> None:
         body: CommandBody | None = None
         try:
@@ -260,6 +263,7 @@ class OneCommandHandler(CommandHandler):
     """/commands/ID, /api/commands/ID"""
 
     @requires(Permission.VIEW)
+    @contract(CommandView)
     async def get(self, command_id: str) -> None:
         command = await self.parts.database.commands.get(command_id)
         await check_device(self.parts, self.areas, command.meter)
@@ -278,6 +282,7 @@ class CancelCommandHandler(CommandHandler):
     """/commands/ID/cancel, /api/commands/ID/cancel"""
 
     @requires(Permission.COLLECT)
+    @contract(CommandView)
     async def post(self, command_id: str) -> None:
         command = await self.parts.database.commands.get(command_id)
         await check_device(self.parts, self.areas, command.meter)
@@ -292,6 +297,7 @@ class NewCommandHandler(CommandHandler):
     """/meters/ADDRESS/commands/new"""
 
     @requires(Permission.COLLECT)
+    @contract(None)
     async def get(self, address: str) -> None:
         await self.show_form(await self.parts.database.meters.get(address), {}, {})
 
@@ -300,6 +306,7 @@ class ConfirmCommandHandler(CommandHandler):
     """/meters/ADDRESS/commands/confirm"""
 
     @requires(Permission.CONTROL)
+    @contract(None, query=What)
     async def get(self, address: str) -> None:
         meter = await self.parts.database.meters.get(address)
         what = self.parse_query(What)

@@ -17,12 +17,14 @@ from station.errors import InvalidValue, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.archive.groups import Groups
-from station.handlers.base import Handler, Nothing
+from station.handlers.base import Handler, Nothing, TableQuery
+from station.handlers.contract import DEVICE, TABLE, contract
 from station.handlers.download import Column
 from station.handlers.events.alarm_views import MESSAGE_STATES
 from station.handlers.events.alarms import MINUTES_MAX, MUTE_CHOICES
 from station.handlers.language import LANGUAGES
 from station.handlers.marking import N_
+from station.handlers.tables import in_order
 from station.store.objects.alarm_rules import AlarmMessage, AlarmRule
 from station.store.objects.base import new_id
 from station.units import utc_now
@@ -203,13 +205,18 @@ class AlarmRulesHandler(AlarmRulesBase):
     """/alarms/rules, /api/alarms/rules"""
 
     @requires(Permission.ADMINISTER)
+    @contract(AlarmRuleList, query=TableQuery, files=TABLE)
     async def get(self) -> None:
-        items = [await self.view_of(rule) for rule in await self.parts.database.alarm_rules.all()]
+        query = self.parse_query(TableQuery)
+        rules = await self.parts.database.alarm_rules.all()
+        views = [await self.view_of(rule) for rule in rules]
+        items = [*in_order(views, COLUMNS, query.sort, self.language)]
         view = AlarmRuleList(items=items, total=len(items))
         words = await self.form_words()
-        await self.show_list("alarm_rules.html", view, items, COLUMNS, **words)
+        await self.show_list("alarm_rules.html", view, items, COLUMNS, filter=query, **words)
 
     @requires(Permission.ADMINISTER)
+    @contract(AlarmRuleView, body=AlarmRuleBody, status=201)
     async def post(self) -> None:
         rules = self.parts.database.alarm_rules
         try:
@@ -228,6 +235,7 @@ class NewAlarmRuleHandler(AlarmRulesBase):
     """/alarms/rules/new"""
 
     @requires(Permission.ADMINISTER)
+    @contract(None)
     async def get(self) -> None:
         typed = AlarmRuleBody(name=" ", targets=(), language=self._own_language()).model_dump()
         typed["name"] = ""
@@ -242,6 +250,7 @@ class OneAlarmRuleHandler(AlarmRulesBase):
     """/alarms/rules/ID, /api/alarms/rules/ID"""
 
     @requires(Permission.ADMINISTER)
+    @contract(AlarmRuleView)
     async def get(self, rule_id: str) -> None:
         rule = await self.parts.database.alarm_rules.get(rule_id)
         view = await self.view_of(rule)
@@ -255,6 +264,7 @@ class OneAlarmRuleHandler(AlarmRulesBase):
         self.finish_page("alarm_rule.html", typed=typed, rule=view, messages=shown, **words)
 
     @requires(Permission.ADMINISTER)
+    @contract(AlarmRuleView, body=AlarmRuleBody)
     async def post(self, rule_id: str) -> None:
         rules = self.parts.database.alarm_rules
         before = await rules.get(rule_id)
@@ -269,6 +279,7 @@ class OneAlarmRuleHandler(AlarmRulesBase):
         self.done(await self.view_of(rule), f"/alarms/rules/{rule.id}", notice)
 
     @requires(Permission.ADMINISTER)
+    @contract(Nothing)
     async def delete(self, rule_id: str) -> None:
         before = await self.parts.database.alarm_rules.get(rule_id)
         await self.parts.database.alarm_rules.remove(rule_id)
@@ -292,6 +303,7 @@ class TryAlarmRuleHandler(AlarmRulesBase):
     """/alarms/rules/ID/test: send a trial alarm now"""
 
     @requires(Permission.ADMINISTER)
+    @contract(AlarmRuleView, fails=DEVICE)
     async def post(self, rule_id: str) -> None:
         rule = await self.parts.database.alarm_rules.get(rule_id)
         await self.parts.outbox.try_out(rule)
@@ -303,6 +315,7 @@ class MuteAlarmRuleHandler(AlarmRulesBase):
     """/alarms/rules/ID/mute: the rule sends nothing for a while"""
 
     @requires(Permission.ADMINISTER)
+    @contract(AlarmRuleView, body=MuteRuleBody)
     async def post(self, rule_id: str) -> None:
         body = self.parse_body(MuteRuleBody)
         rules = self.parts.database.alarm_rules

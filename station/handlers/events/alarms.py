@@ -9,7 +9,14 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.archive.place_views import person_of
 from station.handlers.base import ListQuery
-from station.handlers.events.alarm_views import COLUMNS, AlarmHandler, AlarmList, SeverityCounts
+from station.handlers.contract import TABLE, contract
+from station.handlers.events.alarm_views import (
+    COLUMNS,
+    AlarmHandler,
+    AlarmList,
+    AlarmView,
+    SeverityCounts,
+)
 from station.handlers.marking import N_
 from station.store.objects.alarms import Alarm
 from station.units import utc_now
@@ -58,6 +65,7 @@ class AlarmsHandler(AlarmHandler):
     """/alarms, /api/alarms"""
 
     @requires(Permission.VIEW)
+    @contract(AlarmList, query=AlarmsQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(AlarmsQuery)
         skip, limit = self.span(query)
@@ -87,6 +95,7 @@ class OneAlarmHandler(AlarmHandler):
     """/alarms/ID, /api/alarms/ID"""
 
     @requires(Permission.VIEW)
+    @contract(AlarmView)
     async def get(self, alarm_id: str) -> None:
         alarm = await self.alarm_in_sight(alarm_id)
         messages, _ = await self.parts.database.alarm_messages.list(alarm=alarm.id, limit=20)
@@ -113,6 +122,7 @@ class AcknowledgeAlarmHandler(ActHandler):
     """/alarms/ID/acknowledge: somebody takes care of it"""
 
     @requires(Permission.COLLECT)
+    @contract(AlarmView, body=ActBody)
     async def post(self, alarm_id: str) -> None:
         body = self.parse_body(ActBody)
         await self.alarm_in_sight(alarm_id)
@@ -124,6 +134,7 @@ class CommentAlarmHandler(ActHandler):
     """/alarms/ID/comment"""
 
     @requires(Permission.COLLECT)
+    @contract(AlarmView, body=CommentBody)
     async def post(self, alarm_id: str) -> None:
         body = self.parse_body(CommentBody)
         await self.alarm_in_sight(alarm_id)
@@ -135,6 +146,7 @@ class MuteAlarmHandler(ActHandler):
     """/alarms/ID/mute: nothing is sent of this cause for a while"""
 
     @requires(Permission.COLLECT)
+    @contract(AlarmView, body=MuteBody)
     async def post(self, alarm_id: str) -> None:
         body = self.parse_body(MuteBody)
         await self.alarm_in_sight(alarm_id)
@@ -151,6 +163,7 @@ class ClearAlarmHandler(ActHandler):
     """/alarms/ID/clear: nobody has to care any more"""
 
     @requires(Permission.COLLECT)
+    @contract(AlarmView, body=ActBody)
     async def post(self, alarm_id: str) -> None:
         body = self.parse_body(ActBody)
         await self.alarm_in_sight(alarm_id)

@@ -3,16 +3,18 @@
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
-from station.handlers.selling.account_views import ACCOUNT_WORDS, refund_view
+from station.handlers.contract import CARD, contract
+from station.handlers.selling.account_views import ACCOUNT_WORDS, RefundView, refund_view
 from station.handlers.selling.accounts import AccountHandler
 from station.handlers.selling.customers import Number
 from station.handlers.selling.desk import CardRequest, Request
 from station.handlers.selling.money import Money
+from station.handlers.selling.order_views import OrderView
 from station.prepaid.legality import proposed_refund
 from station.prepaid.limits import REASON_SIZE_MAX
 from station.prepaid.terms import RATIO_MAX, ClosingRequest, MeterChangeRequest
@@ -20,7 +22,17 @@ from station.store.objects.accounts import Account
 from station.store.objects.orders import Order, OrderKind
 
 COUNT_MAX = 0xFFFF_FFFF  # Four bytes on the card.
-FIELDS = ("reason", "amount", "meter", "meter_count", "customer", "approved_by")
+
+
+class ChangeQuery(BaseModel):
+    """What the form begins with: who comes back with an approval has typed it before."""
+
+    reason: str = Field("", max_length=REASON_SIZE_MAX)
+    amount: str = Field("", max_length=20)
+    meter: str = Field("", max_length=32)
+    meter_count: str = Field("", max_length=20)
+    customer: str = Field("", max_length=32)
+    approved_by: str = Field("", max_length=64)
 
 
 class ChangeBody(Request):
@@ -65,9 +77,10 @@ class ChangeHandler(AccountHandler):
     kind: ClassVar[OrderKind]
 
     @requires(Permission.SELL)
+    @contract(None, query=ChangeQuery)
     async def get(self, account_id: str) -> None:
         account = await self.parts.database.accounts.get(account_id)
-        typed: dict[str, Any] = {name: self.get_query_argument(name, "") for name in FIELDS}
+        typed = self.parse_query(ChangeQuery).model_dump()
         self.finish_page(
             "account_change.html",
             typed=typed | {"ct": account.ct, "pt": account.pt},
@@ -75,8 +88,8 @@ class ChangeHandler(AccountHandler):
             **await self._context(account),
         )
 
-    @requires(Permission.SELL)
-    async def post(self, account_id: str) -> None:
+    async def change(self, account_id: str) -> None:
+        """Enter the change, or show the form again."""
         account = await self.parts.database.accounts.get(account_id)
         try:
             order = await self.order(account)
@@ -107,6 +120,11 @@ class MeterChangeHandler(ChangeHandler):
 
     kind = "meter_change"
 
+    @requires(Permission.SELL)
+    @contract(OrderView, body=MeterChangeBody, status=201, fails=CARD)
+    async def post(self, account_id: str) -> None:
+        await self.change(account_id)
+
     async def order(self, account: Account) -> Order:
         """Reserve the new meter's opening card."""
         body = self.parse_body(MeterChangeBody)
@@ -134,12 +152,18 @@ class ClosingHandler(ChangeHandler):
     kind = "closing"
 
     @requires(Permission.SELL)
+    @contract(RefundView, query=ChangeQuery)
     async def get(self, account_id: str) -> None:
         if not self.wants_json:
             await super().get(account_id)
             return
         account = await self.parts.database.accounts.get(account_id)
         self.write_json(refund_view(proposed_refund(account)))
+
+    @requires(Permission.SELL)
+    @contract(OrderView, body=ClosingBody, status=201, fails=CARD)
+    async def post(self, account_id: str) -> None:
+        await self.change(account_id)
 
     async def _context(self, account: Account) -> dict[str, Any]:
         return await super()._context(account) | {"refund": refund_view(proposed_refund(account))}
@@ -162,6 +186,11 @@ class TransferHandler(ChangeHandler):
 
     kind = "transfer"
 
+    @requires(Permission.SELL)
+    @contract(OrderView, body=TransferBody, status=201)
+    async def post(self, account_id: str) -> None:
+        await self.change(account_id)
+
     async def order(self, account: Account) -> Order:
         """Give the account to another customer."""
         body = self.parse_body(TransferBody)
@@ -174,6 +203,11 @@ class CorrectionHandler(ChangeHandler):
     """/accounts/ID/correction, /api/accounts/ID/correction"""
 
     kind = "correction"
+
+    @requires(Permission.SELL)
+    @contract(OrderView, body=MoneyChangeBody, status=201)
+    async def post(self, account_id: str) -> None:
+        await self.change(account_id)
 
     async def order(self, account: Account) -> Order:
         """Enter an amount that puts the money right."""

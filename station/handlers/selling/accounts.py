@@ -4,12 +4,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
+from station.handlers.contract import CARD, TABLE, contract
 from station.handlers.marking import N_
 from station.handlers.selling.account_views import (
     ACCOUNT_WORDS,
@@ -70,6 +71,13 @@ class Bought(Money):
 
 class PurchaseBody(CardRequest, Bought):
     """A purchase, by money or by energy."""
+
+
+class OpeningQuery(BaseModel):
+    """The meter and the customer that the form begins with."""
+
+    meter: str = Field("", max_length=32)
+    customer: str = Field("", max_length=32)
 
 
 class OpeningBody(CardRequest):
@@ -209,6 +217,7 @@ class AccountsHandler(AccountHandler):
     """/accounts, /api/accounts"""
 
     @requires(Permission.VIEW)
+    @contract(AccountList, query=AccountsQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(AccountsQuery)
         skip, limit = self.span(query)
@@ -227,6 +236,7 @@ class AccountsHandler(AccountHandler):
         await self.show_list("accounts.html", view, rows, COLUMNS, filter=query, **ACCOUNT_WORDS)
 
     @requires(Permission.SELL)
+    @contract(OrderView, body=OpeningBody, status=201, fails=CARD)
     async def post(self) -> None:
         try:
             body = self.parse_body(OpeningBody)
@@ -271,11 +281,11 @@ class NewAccountHandler(AccountHandler):
     """/accounts/new"""
 
     @requires(Permission.SELL)
+    @contract(None, query=OpeningQuery)
     async def get(self) -> None:
         typed: dict[str, Any] = dict.fromkeys(OpeningBody.model_fields, "")
         typed |= {"ct": 1, "pt": 1}
-        for name in ("meter", "customer"):
-            typed[name] = self.get_query_argument(name, "")
+        typed |= self.parse_query(OpeningQuery).model_dump()
         customer = await self.parts.database.customers.find(typed["customer"])
         if customer is not None:
             typed |= {"name": customer.name, "phone": customer.phone, "address": customer.address}
@@ -291,6 +301,7 @@ class OneAccountHandler(AccountHandler):
     """/accounts/ID, /api/accounts/ID"""
 
     @requires(Permission.VIEW)
+    @contract(AccountPage)
     async def get(self, account_id: str) -> None:
         account = await self.parts.database.accounts.get(account_id)
         if self.wants_json:
@@ -303,6 +314,7 @@ class PreviewHandler(AccountHandler):
     """/accounts/ID/preview?amount=100 or ?energy=50, /api/…"""
 
     @requires(Permission.VIEW)
+    @contract(PurchasePreview, query=Bought)
     async def get(self, account_id: str) -> None:
         account = await self.parts.database.accounts.get(account_id)
         try:
@@ -338,6 +350,7 @@ class PurchasesHandler(AccountHandler):
     """/accounts/ID/purchases, /api/accounts/ID/purchases"""
 
     @requires(Permission.SELL)
+    @contract(OrderView, body=PurchaseBody, status=201, fails=CARD)
     async def post(self, account_id: str) -> None:
         account = await self.parts.database.accounts.get(account_id)
         try:
@@ -372,6 +385,7 @@ class ReplacementsHandler(AccountHandler):
     """/accounts/ID/replacements, /api/accounts/ID/replacements"""
 
     @requires(Permission.SELL)
+    @contract(None)
     async def get(self, account_id: str) -> None:
         account = await self.parts.database.accounts.get(account_id)
         self.finish_page(
@@ -383,6 +397,7 @@ class ReplacementsHandler(AccountHandler):
         )
 
     @requires(Permission.SELL)
+    @contract(OrderView, body=ReplacementBody, status=201, fails=CARD)
     async def post(self, account_id: str) -> None:
         account = await self.parts.database.accounts.get(account_id)
         try:

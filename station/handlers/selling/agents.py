@@ -11,6 +11,7 @@ from station.errors import Conflict, InvalidValue, ReaderFailed
 from station.handlers.access.identity import Identity, LoginNeeded, requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.prepaid.readers.agent import AgentLink, Offer
@@ -71,12 +72,14 @@ class AgentsHandler(Handler):
     """/agents, /api/agents: the computers, and a code for a further one"""
 
     @requires(Permission.VIEW)
+    @contract(AgentList, query=ListQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         view = await self._all(query)
         await self.show_list("agents.html", view, view.items, COLUMNS, **self._page(query))
 
     @requires(Permission.SELL)
+    @contract(OfferView, body=AgentBody, status=201)
     async def post(self) -> None:
         assert self.user is not None, "a permission needs a person"
         query = ListQuery()
@@ -120,6 +123,7 @@ class OneAgentHandler(Handler):
     """/agents/WORKPLACE, /api/agents/WORKPLACE"""
 
     @requires(Permission.SELL)
+    @contract(Nothing)
     async def delete(self, workplace: str) -> None:
         await self.parts.agents.forget(workplace)
         notice = self.language.say("%(workplace)s lends no readers any more.", workplace=workplace)
@@ -136,6 +140,7 @@ class PairAgentHandler(Handler):
         """Whether another site could use the browser's login: there is none in this request."""
         return False
 
+    @contract(PairedView, body=PairingAsked, status=201)
     async def post(self) -> None:
         body = self.parse_body(PairingAsked)
         await self.begin_act()

@@ -15,12 +15,14 @@ from station.handlers.access.people import (
 )
 from station.handlers.access.totp import CODE_SIZE_MAX
 from station.handlers.base import ListQuery, local_path
+from station.handlers.contract import GUESSING, TABLE, contract
 from station.handlers.selling.limits import LimitsBase
 from station.handlers.selling.money import Money, yuan_typed
 from station.handlers.selling.shift_views import (
     APPROVAL_COLUMNS,
     LINE_NAMES,
     ApprovalList,
+    ApprovalView,
     approval_view,
 )
 from station.prepaid.limits import REASON_SIZE_MAX
@@ -56,6 +58,7 @@ class ApprovalsHandler(LimitsBase):
     """/approvals, /api/approvals"""
 
     @requires(Permission.APPROVE)
+    @contract(ApprovalList, query=ListQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
@@ -73,6 +76,7 @@ class ApprovalsHandler(LimitsBase):
         )
 
     @requires(Permission.SELL)
+    @contract(ApprovalView, body=ApprovalBody, status=201, fails=GUESSING)
     async def post(self) -> None:
         assert self.user is not None, "a permission needs a person"
         try:
@@ -149,6 +153,7 @@ class NewApprovalHandler(LimitsBase):
     """/approvals/new: what is to be approved stands in the address"""
 
     @requires(Permission.SELL)
+    @contract(None, query=Wanted)
     async def get(self) -> None:
         wanted = self.parse_query(Wanted)
         amount_fen = wanted.fen

@@ -13,6 +13,7 @@ from station.errors import NotFound
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, Nothing
+from station.handlers.contract import contract
 from station.simulator.bench import Bench, CardState
 from station.simulator.meter_words import CODES
 from station.simulator.prepaid_meter import VirtualMeter
@@ -103,6 +104,7 @@ class BenchHandler(BenchBase):
     """/bench, /api/bench"""
 
     @requires(Permission.VIEW)
+    @contract(BenchView)
     async def get(self) -> None:
         bench = self.bench
         view = BenchView(
@@ -123,6 +125,7 @@ class InsertHandler(BenchBase):
     """/bench/reader/card, /api/bench/reader/card: put a card in, or take it out"""
 
     @requires(Permission.SELL)
+    @contract(Nothing, body=InsertBody)
     async def post(self) -> None:
         body = self.parse_body(InsertBody)
         if body.card not in self.bench.cards:
@@ -131,6 +134,7 @@ class InsertHandler(BenchBase):
         self.moved(self.language.say("Card %(card)s lies in the reader.", card=body.card))
 
     @requires(Permission.SELL)
+    @contract(Nothing)
     async def delete(self) -> None:
         self.bench.pull()
         self.moved(self.language.say("The reader is empty."))
@@ -140,11 +144,13 @@ class PlugHandler(BenchBase):
     """/bench/reader, /api/bench/reader: connect the reader, or unplug it"""
 
     @requires(Permission.SELL)
+    @contract(Nothing)
     async def post(self) -> None:
         self.bench.attach(attached=True)
         self.moved(self.language.say("The reader is connected."))
 
     @requires(Permission.SELL)
+    @contract(Nothing)
     async def delete(self) -> None:
         self.bench.attach(attached=False)
         self.moved(self.language.say("The reader is unplugged."))
@@ -154,6 +160,7 @@ class CarryHandler(BenchBase):
     """/bench/cards/NUMBER/carry, /api/…: take a card to a meter and back"""
 
     @requires(Permission.SELL)
+    @contract(Nothing, body=CarryBody)
     async def post(self, number: str) -> None:
         body = self.parse_body(CarryBody)
         if not number.isdecimal() or int(number) not in self.bench.cards:
@@ -174,6 +181,7 @@ class UseHandler(BenchBase):
     """/bench/meters/METER/use, /api/…: use energy"""
 
     @requires(Permission.SELL)
+    @contract(Nothing, body=UseBody)
     async def post(self, meter: str) -> None:
         body = self.parse_body(UseBody)
         _check_meter(self.bench, meter)

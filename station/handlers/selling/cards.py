@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
+from station.handlers.contract import CARD, contract
 from station.handlers.selling.account_views import AccountView, account_views
 from station.handlers.selling.desk import AtDesk, DeskHandler
 from station.handlers.selling.order_views import OrderView
@@ -56,6 +57,7 @@ class ReadCardHandler(DeskHandler):
     """/cards/read, /api/cards/read"""
 
     @requires(Permission.SELL)
+    @contract(CardView, body=AtDesk, fails=CARD)
     async def post(self) -> None:
         place = self.parse_body(AtDesk).workplace or self.desk
         look = await self.sales.look(place)

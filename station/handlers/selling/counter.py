@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import COOKIE_DAYS, Nothing, local_path
+from station.handlers.contract import contract
 from station.handlers.selling.account_views import ACCOUNT_WORDS, AccountView, account_views
 from station.handlers.selling.desk import WORKPLACE_COOKIE, DeskHandler
 from station.handlers.selling.order_views import ORDER_WORDS, OrderView
@@ -43,6 +44,7 @@ class CounterHandler(DeskHandler):
     """/counter, /api/counter"""
 
     @requires(Permission.SELL)
+    @contract(CounterView, query=CounterQuery)
     async def get(self) -> None:
         text = self.parse_query(CounterQuery).text.strip()
         accounts, total = await self._accounts(text) if text else ([], 0)
@@ -100,6 +102,7 @@ class DeskChoiceHandler(DeskHandler):
     """/counter/desk, /api/counter/desk: which desk's readers this browser uses"""
 
     @requires(Permission.SELL)
+    @contract(Nothing)
     async def post(self) -> None:
         chosen = self.get_body_argument("workplace", "")
         if chosen in self.desks:

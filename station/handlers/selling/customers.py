@@ -10,6 +10,7 @@ from station.errors import Conflict, InvalidValue, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.selling.account_views import ACCOUNT_WORDS, AccountView, account_view
@@ -104,6 +105,7 @@ class CustomersHandler(CustomerHandler):
     """/customers, /api/customers"""
 
     @requires(Permission.VIEW)
+    @contract(CustomerList, query=ListQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
@@ -125,6 +127,7 @@ class CustomersHandler(CustomerHandler):
         await self.show_list("customers.html", view, rows, COLUMNS, filter=query)
 
     @requires(Permission.SELL)
+    @contract(CustomerPage, body=CustomerBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(CustomerBody)
@@ -145,6 +148,7 @@ class NewCustomerHandler(CustomerHandler):
     """/customers/new"""
 
     @requires(Permission.SELL)
+    @contract(None)
     async def get(self) -> None:
         typed = CustomerBody.model_construct(number="", name="").model_dump()
         self.finish_page("customer_form.html", typed=typed, customer=None)
@@ -154,15 +158,18 @@ class OneCustomerHandler(CustomerHandler):
     """/customers/NUMBER, /api/customers/NUMBER"""
 
     @requires(Permission.VIEW)
+    @contract(CustomerPage)
     async def get(self, number: str) -> None:
         customer = await self.parts.database.customers.get(number)
         self.show("customer.html", await self.page_of(customer), **ACCOUNT_WORDS)
 
     @requires(Permission.SELL)
+    @contract(CustomerPage, body=CustomerChange)
     async def post(self, number: str) -> None:
         await self.put(number)
 
     @requires(Permission.SELL)
+    @contract(CustomerPage, body=CustomerChange)
     async def put(self, number: str) -> None:
         before = await self.parts.database.customers.get(number)
         try:
@@ -180,6 +187,7 @@ class EditCustomerHandler(CustomerHandler):
     """/customers/NUMBER/edit"""
 
     @requires(Permission.SELL)
+    @contract(None)
     async def get(self, number: str) -> None:
         customer = await self.parts.database.customers.get(number)
         self.finish_page("customer_form.html", typed=_values(customer), customer=customer)

@@ -6,6 +6,8 @@ from pydantic import BaseModel, Field
 
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
+from station.handlers.base import TableQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.marking import N_
 from station.handlers.selling.desk import DeskHandler
 from station.handlers.selling.order_views import ORDER_WORDS, OrderView
@@ -22,7 +24,7 @@ from station.prepaid.day_end import day_end
 from station.units import day_start, local_day, utc_now
 
 
-class DayQuery(BaseModel):
+class DayQuery(TableQuery):
     """A day of the site; today when it is not said."""
 
     day: date | None = Field(None, description=N_("a date such as 2026-01-31"))
@@ -52,10 +54,12 @@ class DayEndHandler(DeskHandler):
     """/day_end, /api/day_end"""
 
     @requires(Permission.APPROVE)
+    @contract(DayEndView, query=DayQuery, files=TABLE)
     async def get(self) -> None:
         zone, database = self.parts.config.site.zone_info, self.parts.database
         today = local_day(utc_now(), zone)
-        day = self.parse_query(DayQuery).day or today
+        query = self.parse_query(DayQuery)
+        day = query.day or today
         since, until = day_start(day, zone), day_start(day + timedelta(days=1), zone)
         shifts = await database.shifts.opened(since, until)
         ids = {shift.id for shift in shifts}
@@ -82,6 +86,7 @@ class DayEndHandler(DeskHandler):
             view,
             view.shifts,
             SHIFT_COLUMNS,
+            filter=query,
             before=day - timedelta(days=1),
             after=day + timedelta(days=1) if day < today else None,
             line_names=LINE_NAMES,

@@ -8,6 +8,7 @@ from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission, permissions_of
 from station.handlers.base import Handler
+from station.handlers.contract import contract
 from station.handlers.marking import N_
 from station.handlers.selling.money import Yuan, whole_fen
 from station.handlers.selling.shift_views import LimitsList, LimitsView
@@ -72,6 +73,7 @@ class LimitsHandler(LimitsBase):
     """/limits, /api/limits"""
 
     @requires(Permission.ADMINISTER)
+    @contract(LimitsList)
     async def get(self) -> None:
         own = {each.clerk: each for each in await self.parts.database.limits.list()}
         changed = {role.name: role for role in await self.parts.database.roles.list()}
@@ -87,10 +89,12 @@ class OneLimitsHandler(LimitsBase):
     """/limits/NAME, /api/limits/NAME"""
 
     @requires(Permission.ADMINISTER)
+    @contract(LimitsView)
     async def get(self, name: str) -> None:
         await self._show(await self.parts.database.users.get(name), None, {})
 
     @requires(Permission.ADMINISTER)
+    @contract(LimitsView, body=LimitsBody)
     async def post(self, name: str) -> None:
         user = await self.parts.database.users.get(name)
         assert self.user is not None, "a permission needs a person"

@@ -2,12 +2,13 @@
 
 from datetime import date, timedelta
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
+from station.handlers.contract import CARD, TABLE, contract
 from station.handlers.selling.desk import AbandonBody, AtDesk, CardRequest, DeskHandler
 from station.handlers.selling.order_views import (
     COLUMNS,
@@ -30,6 +31,13 @@ class OrdersQuery(ListQuery):
     shift: str | None = Field(None, max_length=32)
     first: date | None = None
     last: date | None = None
+
+
+class ReversalQuery(BaseModel):
+    """What the form begins with: whoever comes back with an approval has typed it before."""
+
+    reason: str = Field("", max_length=REASON_SIZE_MAX)
+    approved_by: str = Field("", max_length=64)
 
 
 class ReversalBody(CardRequest):
@@ -70,6 +78,7 @@ class OrdersHandler(OrderHandler):
     """/orders, /api/orders"""
 
     @requires(Permission.VIEW)
+    @contract(OrderList, query=OrdersQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(OrdersQuery)
         skip, limit = self.span(query)
@@ -96,6 +105,7 @@ class OneOrderHandler(OrderHandler):
     """/orders/ID, /api/orders/ID"""
 
     @requires(Permission.VIEW)
+    @contract(OrderView)
     async def get(self, order_id: str) -> None:
         order = await self.parts.database.orders.get(order_id)
         if self.wants_json:
@@ -108,6 +118,7 @@ class WriteOrderHandler(OrderHandler):
     """/orders/ID/write, /api/orders/ID/write: the first write, and every finish"""
 
     @requires(Permission.SELL)
+    @contract(OrderView, body=AtDesk, fails=CARD)
     async def post(self, order_id: str) -> None:
         try:
             place = self.parse_body(AtDesk).workplace or self.desk
@@ -122,6 +133,7 @@ class AbandonOrderHandler(OrderHandler):
     """/orders/ID/abandon, /api/orders/ID/abandon: only after a look at the card"""
 
     @requires(Permission.SELL)
+    @contract(OrderView, body=AbandonBody, fails=CARD)
     async def post(self, order_id: str) -> None:
         try:
             body = self.parse_body(AbandonBody)
@@ -140,20 +152,19 @@ class ReversalHandler(OrderHandler):
     """/orders/ID/reversal, /api/orders/ID/reversal"""
 
     @requires(Permission.SELL)
+    @contract(None, query=ReversalQuery)
     async def get(self, order_id: str) -> None:
         order = await self.parts.database.orders.get(order_id)
         self.finish_page(
             "reversal_form.html",
             view=await self.view_of(order),
-            typed={
-                name: self.get_query_argument(name, "")  # Whoever approves comes back with them.
-                for name in ("reason", "approved_by")
-            },
+            typed=self.parse_query(ReversalQuery).model_dump(),
             request_id=self.new_request_id(),
             **ORDER_WORDS,
         )
 
     @requires(Permission.SELL)
+    @contract(OrderView, body=ReversalBody, status=201, fails=CARD)
     async def post(self, order_id: str) -> None:
         before = await self.parts.database.orders.get(order_id)
         try:

@@ -9,6 +9,7 @@ from station.errors import NotFound
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.prepaid.readers.base import ReaderIdentity, ReaderState
@@ -68,6 +69,7 @@ class ReadersHandler(Handler):
     """/readers, /api/readers"""
 
     @requires(Permission.VIEW)
+    @contract(ReaderList, query=ReadersQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ReadersQuery)
         names = self.parts.workplaces.names()

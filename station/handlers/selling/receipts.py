@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.selling.money import yuan_typed
@@ -121,6 +122,7 @@ class ReceiptsHandler(ReceiptsBase):
     """/receipts, /api/receipts"""
 
     @requires(Permission.VIEW)
+    @contract(ReceiptList, query=ListQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
@@ -139,6 +141,7 @@ class OneReceiptHandler(ReceiptsBase):
     """/orders/ID/receipt, /api/orders/ID/receipt"""
 
     @requires(Permission.SELL)
+    @contract(ReceiptView, query=PrintQuery, files=("pdf",))
     async def get(self, order_id: str) -> None:
         query = self.parse_query(PrintQuery)
         if query.size is not None:
@@ -155,6 +158,7 @@ class OneReceiptHandler(ReceiptsBase):
         )
 
     @requires(Permission.SELL)
+    @contract(None, body=PrintBody, files=("pdf",))
     async def post(self, order_id: str) -> None:
         query = self.parse_body(PrintBody)
         await self._print(order_id, query.size, query.language or self.language.code)

@@ -9,6 +9,7 @@ from station.errors import Conflict, InvalidValue
 from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.marking import N_
 from station.handlers.selling.money import Sparse, Yuan, whole_fen
 from station.handlers.selling.shift_views import (
@@ -16,6 +17,7 @@ from station.handlers.selling.shift_views import (
     SHIFT_COLUMNS,
     SHIFT_STATES,
     ShiftList,
+    ShiftView,
     shift_view,
 )
 from station.prepaid.limits import REASON_SIZE_MAX
@@ -130,10 +132,12 @@ class ShiftsHandler(ShiftHandler):
     """/shifts, /api/shifts"""
 
     @requires(Permission.SELL)
+    @contract(ShiftList, query=ShiftsQuery, files=TABLE)
     async def get(self) -> None:
         await self._show({}, {})
 
     @requires(Permission.SELL)
+    @contract(ShiftView, body=OpenBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(OpenBody)
@@ -176,6 +180,7 @@ class OneShiftHandler(ShiftHandler):
     """/shifts/ID, /api/shifts/ID"""
 
     @requires(Permission.SELL)
+    @contract(ShiftView)
     async def get(self, shift_id: str) -> None:
         await self.show_shift(await self.shift(shift_id), {}, {})
 
@@ -184,6 +189,7 @@ class CloseShiftHandler(ShiftHandler):
     """/shifts/ID/close, /api/shifts/ID/close"""
 
     @requires(Permission.SELL)
+    @contract(ShiftView, body=CloseForm)
     async def post(self, shift_id: str) -> None:
         before = await self.shift(shift_id)
         try:
@@ -211,6 +217,7 @@ class ShiftReportHandler(ShiftHandler):
     """/shifts/ID/report, /api/shifts/ID/report: the close report on paper"""
 
     @requires(Permission.SELL)
+    @contract(None, query=ReportQuery, files=("pdf",))
     async def get(self, shift_id: str) -> None:
         query = self.parse_query(ReportQuery)
         shift = await self.shift(shift_id)

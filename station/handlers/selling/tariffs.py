@@ -11,6 +11,7 @@ from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.marking import N_
 from station.handlers.selling.tariff_forms import (
     ROWS_OF_SETS,
@@ -185,6 +186,7 @@ class TariffsHandler(TariffHandler):
     """/tariffs, /api/tariffs"""
 
     @requires(Permission.VIEW)
+    @contract(TariffList, query=TariffsQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(TariffsQuery)
         skip, limit = self.span(query)
@@ -196,6 +198,7 @@ class TariffsHandler(TariffHandler):
         await self.show_list("tariffs.html", view, items, COLUMNS, filter=query, **self.words())
 
     @requires(Permission.CONFIGURE)
+    @contract(TariffView, body=TariffBody, status=201)
     async def post(self) -> None:
         try:
             version = self.entered(self.parse_body(TariffBody))
@@ -215,6 +218,7 @@ class NewTariffHandler(TariffHandler):
     """/tariffs/new"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None, query=NewQuery)
     async def get(self) -> None:
         query = self.parse_query(NewQuery)
         copied = None
@@ -235,6 +239,7 @@ class DraftHandler(TariffHandler):
     is_act = False
 
     @requires(Permission.CONFIGURE)
+    @contract(DraftView, body=DraftBody)
     async def post(self) -> None:
         try:
             body = self.parse_body(DraftBody)
@@ -268,6 +273,7 @@ class OneTariffHandler(TariffHandler):
     """/tariffs/ID, /api/tariffs/ID"""
 
     @requires(Permission.VIEW)
+    @contract(TariffView)
     async def get(self, version_id: str) -> None:
         version = await self.parts.database.tariffs.get(version_id)
         view = await self.view_of(version)
@@ -295,6 +301,7 @@ class TariffPreviewHandler(TariffHandler):
     """/tariffs/ID/preview, /api/tariffs/ID/preview: what a purchase gives at a version"""
 
     @requires(Permission.VIEW)
+    @contract(PreviewView, query=SampleQuery)
     async def get(self, version_id: str) -> None:
         version = await self.parts.database.tariffs.get(version_id)
         try:
@@ -344,6 +351,7 @@ class SubmitTariffHandler(ForwardHandler):
     """/tariffs/ID/submit, /api/tariffs/ID/submit"""
 
     @requires(Permission.CONFIGURE)
+    @contract(TariffView)
     async def post(self, version_id: str) -> None:
         try:
             await self.check_cards(await self.parts.database.tariffs.get(version_id))
@@ -358,6 +366,7 @@ class ApproveTariffHandler(ForwardHandler):
     """/tariffs/ID/approve, /api/tariffs/ID/approve"""
 
     @requires(Permission.APPROVE)
+    @contract(TariffView)
     async def post(self, version_id: str) -> None:
         try:
             version = await self.parts.database.tariffs.get(version_id)
@@ -380,6 +389,7 @@ class WithdrawTariffHandler(ForwardHandler):
     """/tariffs/ID/withdraw, /api/tariffs/ID/withdraw; who writes may, and who approves"""
 
     @requires(Permission.COLLECT)
+    @contract(TariffView, body=ReasonBody)
     async def post(self, version_id: str) -> None:
         if not (self.can(Permission.CONFIGURE) or self.can(Permission.APPROVE)):
             role = self.user.role if self.user else ""
