@@ -36,6 +36,7 @@ TEST = [
     'dlt698==1.0.1; python_version >= "3.11" and python_version < "3.15"'
     ' and platform_machine == "x86_64" and sys_platform == "linux"',
     "hypothesis>=6.100",
+    "pillow>=10",
     "playwright>=1.49",
     "pypdf>=5.0",
     "pytest>=8.3",
