@@ -24,8 +24,11 @@ from station.collector.budget import Budget
 from station.collector.clocks import Clocks
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
+from station.collector.control_errands import Controls
+from station.collector.control_orders import ControlOrders
 from station.collector.errands import Tools
 from station.collector.execution import Execution
+from station.collector.keep_power import KeepPower
 from station.collector.keeper import Keeper
 from station.collector.memory import DEAD_AFTER, Memory
 from station.collector.parameters import Parameters
@@ -201,6 +204,10 @@ class Station:
             database, self.registry, self.feed, zone, master=config.frontend.master
         )
         clocks = Clocks(database.clocks, self.registry, self.feed, zone)
+        keep_power = KeepPower(database, self.feed)
+        controls = Controls(
+            database.control_looks, keep_power, self.registry, zone, master=config.frontend.master
+        )
         execution = Execution(
             registry=self.registry,
             meters=database.meters,
@@ -210,6 +217,7 @@ class Station:
             zone=zone,
             terminals=database.terminals,
             tools=Tools(parameters, clocks, self.registry, zone),
+            controls=controls,
         )
         commands = Commands(
             registry=self.registry,
@@ -221,6 +229,11 @@ class Station:
         )
         await commands.start()
         self._on_stop("commands", commands.stop)
+        control_orders = ControlOrders(
+            database, commands, keep_power, self.feed, config.control, station=config.station
+        )
+        await control_orders.start()
+        self._on_stop("control orders", control_orders.stop)
 
         readers_used = Remembered(database.reader_uses, config.station)
         workplaces = Workplaces(card_security(config), readers_used)
@@ -263,6 +276,9 @@ class Station:
             imports=imports,
             reader=reader,
             commands=commands,
+            controls=controls,
+            control_orders=control_orders,
+            keep_power=keep_power,
             parameters=parameters,
             scheduler=scheduler,
             memory=memory,

@@ -161,6 +161,14 @@ class PrepaidConfig(Section):
     approval_above_fen: Annotated[int, Field(ge=0, le=99_999_999)] = 100_00
 
 
+class ControlConfig(Section):
+    approval: Literal["always", "important"] = "important"
+    important_above_ratio: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    important_groups: Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=50)] = [
+        "important"
+    ]
+
+
 class AlarmsConfig(Section):
     silent_after_s: Seconds = 300
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")] | None = None
@@ -199,6 +207,7 @@ class Config(Section):
     frontend: FrontendConfig = FrontendConfig()
     database: DatabaseConfig = DatabaseConfig()
     prepaid: PrepaidConfig = PrepaidConfig()
+    control: ControlConfig = ControlConfig()
     alarms: AlarmsConfig = AlarmsConfig()
     mail: MailConfig = MailConfig()
     log: LogConfig = LogConfig()

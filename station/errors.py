@@ -45,12 +45,20 @@ class NeedsApproval(Conflict):
     """A second person has to agree to it first."""
 
 
+class Protected(Conflict):
+    """The device stands on the keep-power list: it is not cut off from here."""
+
+
 class DatabaseDown(StationError):
     """The database does not answer; try again later."""
 
 
 class LinkDown(StationError):
     """The link to a terminal or a line is not up, or went down during an exchange."""
+
+
+class TooLate(StationError):
+    """It may not be sent any more: the time for which it was ordered is over."""
 
 
 class ExchangeError(StationError):

@@ -13,11 +13,12 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from station import tasks
 from station.collector.clocks import check_clock
+from station.collector.control_errands import CONTROL_STATE, check_relays
 from station.collector.errands import (
     ADDRESS,
     PARAMETERS,
@@ -59,7 +60,8 @@ class Order:
     `what` is {"items": [codes]} of a read, {"parameter": "clock"} or {"parameter": data identifier,
     "value": text} of a set, {"order": a key of RELAY_ORDERS} of a control; of parameters of any
     device {"parameters": [codes]} of a read and {"parameters": [{"code", "values"}]} of a set.
-    `meter` is the address of the device. `secret` is a new password.
+    {"control_state": True} reads how relays stand. `meter` is the address of the device, `secret` a
+    new password. A control is ordered through `control_orders`, which knows who has to agree.
     """
 
     request_id: str
@@ -73,6 +75,8 @@ class Order:
     batch: str = ""
     secret: Authority | None = None
 
+    until: datetime | None = None  # Instead of `valid_min` from now.
+    approved_by: str = ""
 
 @dataclass(slots=True)
 class _Lane:
@@ -152,13 +156,14 @@ class Commands:
             order.what,
             by,
             now,
-            now + timedelta(minutes=order.valid_min),
+            order.until or now + timedelta(minutes=order.valid_min),
             station=self._station,
             device=order.device,
             batch=order.batch,
             purpose=order.purpose,
             valid_min=order.valid_min,
             history=(Step(now, "queued", order.purpose),),
+            approved_by=order.approved_by,
         )
         standing = await self._store.order(command)
         pending = Pending(standing, order.authority, order.secret)
@@ -300,6 +305,8 @@ def _check(order: Order, device: Device) -> None:
             check_codes(kind_of(device), order.what[PARAMETERS])
         elif is_clock(order.what):
             check_clock(device)
+        elif CONTROL_STATE in order.what:
+            check_relays(device)
         elif isinstance(device, Meter):
             _check_items(order.what.get("items", ()), device)
         else:

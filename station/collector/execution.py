@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from station.collector.clock import pause_before, told
 from station.collector.control import Finding, Mandate, MeterLine, deed_of
+from station.collector.control_errands import CONTROL_STATE, ControlErrand, Controls
 from station.collector.errands import (
     PARAMETERS,
     DeedErrand,
@@ -26,7 +27,7 @@ from station.collector.errands import (
 )
 from station.collector.parameters import Device
 from station.collector.reader import Reader, ReadResult
-from station.errors import DatabaseDown, ExchangeError, InvalidValue, LinkDown, Refused
+from station.errors import DatabaseDown, ExchangeError, InvalidValue, LinkDown, Refused, TooLate
 from station.frontend.registry import Registry
 from station.live import Feed
 from station.protocols.dlt645.requests import Authority
@@ -79,9 +80,14 @@ class Execution:
         zone: ZoneInfo,
         terminals: Terminals | None = None,
         tools: Tools | None = None,
+        controls: Controls | None = None,
         pause_s: float = PAUSE_S,
     ) -> None:
-        """Without `terminals` and `tools` nothing is ordered but what changes one meter."""
+        """Without `terminals` and `tools` nothing is ordered but what changes one meter.
+
+        With `controls` terminals are controlled, too, and protected devices are not.
+        """
+        self._controls = controls
         self._terminals = terminals
         self._tools = tools
         self._registry = registry
@@ -125,6 +131,8 @@ class Execution:
         return None if self._terminals is None else await self._terminals.find(command.meter)
 
     def _errand(self, command: Command, device: Device) -> Errand:
+        if command.kind == "control" and self._controls is not None:
+            return self._controls.errand(device, command.what)
         if self._tools is not None:
             return errand_of(command, device, self._tools)
         if not isinstance(device, Meter):
@@ -142,11 +150,19 @@ class Execution:
             wait = pause_before(utc_now(), self._zone)
             if wait:
                 return wait.total_seconds()
+        if isinstance(errand, ControlErrand) and (reason := await errand.refusal()):
+            await self._fail(pending, reason)
+            return 0.0
+        if pending.command.expires_at <= utc_now():
+            await self.expire(pending)
+            return 0.0
         began_at = await self._mark_sent(pending)
         try:
             exchange = await errand.perform(mandate)
         except Refused as refusal:
             await self._fail(pending, str(refusal), began_at)
+        except TooLate:
+            await self.expire(pending)
         except (ExchangeError, LinkDown) as error:
             await self._note(pending, "unanswered", str(error), began_at)
             return self._next_pause(pending)
@@ -234,6 +250,8 @@ class Execution:
 
     async def _ask(self, command: Command, device: Device) -> tuple[Result, str]:
         """Return what was read, and what to say if that is nothing at all."""
+        if CONTROL_STATE in command.what and self._controls is not None:
+            return await self._controls.look(device), ""
         if is_clock(command.what) and self._tools is not None:
             return told(await self._tools.clocks.check(device)), ""
         if PARAMETERS in command.what and self._tools is not None:

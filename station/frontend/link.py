@@ -129,12 +129,14 @@ class TerminalPort(Protocol):
         priority: Priority,
         timeout_s: float,
         password: bytes | None = None,
+        not_after: datetime | None = None,
     ) -> TerminalAnswer:
         """Ask a terminal of Q/GDW 1376.1 and return its whole answer.
 
         A confirmation alone (AFN00) answers what is written. The time runs anew with each frame of
-        the answer. Raises Refused when the terminal denies, MeterTimeout, BadAnswer, LinkDown, and
-        InvalidValue where the terminal does not speak this protocol.
+        the answer. `not_after` is when it may not be sent any more. Raises Refused when the
+        terminal denies, MeterTimeout, BadAnswer, LinkDown, TooLate, and InvalidValue where the
+        terminal does not speak this protocol.
         """
         ...
 

@@ -5,7 +5,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from station.errors import BadAnswer, InvalidValue, MeterTimeout, Refused, StationError
+from station.errors import (
+    BadAnswer,
+    InvalidValue,
+    MeterTimeout,
+    Refused,
+    StationError,
+    TooLate,
+)
 from station.frontend.link import Answer, Priority, TerminalAnswer
 from station.frontend.terminal import WHOLE, TerminalLines, TerminalLink
 from station.protocols.qgdw1376 import requests
@@ -20,6 +27,7 @@ from station.protocols.qgdw1376.frame import (
     Frame,
 )
 from station.protocols.qgdw1376.units import DataUnit
+from station.units import utc_now
 
 CONFIRMED = frozenset((RESET, SET_PARAMETERS, CONTROL))  # AFN00 is the whole answer to these.
 FRAMES_MAX = 256  # Of one answer: a day of curves of all meters behind a concentrator.
@@ -49,9 +57,10 @@ class Terminal1376(TerminalLines[Frame]):
         priority: Priority,
         timeout_s: float,
         password: bytes | None = None,
+        not_after: datetime | None = None,
     ) -> TerminalAnswer:
         """Ask the terminal; see `station.frontend.link.TerminalPort`."""
-        question = _TerminalQuestion(self, afn, units, timeout_s, password)
+        question = _TerminalQuestion(self, afn, units, timeout_s, password, not_after)
         return await self.line(WHOLE).ask(question, priority)
 
     async def exchange(self, *_asked: object, **_how: object) -> Answer[Any]:
@@ -78,11 +87,13 @@ class _TerminalQuestion(Sequenced):
         units: Sequence[DataUnit],
         timeout_s: float,
         password: bytes | None,
+        not_after: datetime | None,
     ) -> None:
         self._terminal = terminal
         self._afn = afn
         self._units = units
         self._password = requests.NO_PASSWORD if password is None else password
+        self._not_after = not_after
         self._answer: requests.Answer | None = None
         self._at: datetime | None = None
         self._sent_at = self._waited_s = 0.0
@@ -91,6 +102,8 @@ class _TerminalQuestion(Sequenced):
 
     def send(self) -> None:
         terminal = self._terminal
+        if self._not_after is not None and utc_now() >= self._not_after:
+            raise TooLate(f"terminal {terminal.name}: its time was over before it could be sent")
         request = requests.ask(
             self._afn,
             terminal.address,

@@ -9,6 +9,9 @@ from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
+from station.collector.control_errands import Controls
+from station.collector.control_orders import ControlOrders
+from station.collector.keep_power import KeepPower
 from station.collector.memory import Memory
 from station.collector.parameters import Parameters
 from station.collector.reader import Reader
@@ -47,6 +50,9 @@ class Parts:
     imports: ArchiveImports
     reader: Reader
     commands: Commands
+    controls: Controls
+    control_orders: ControlOrders
+    keep_power: KeepPower
     parameters: Parameters
     scheduler: Scheduler
     memory: Memory

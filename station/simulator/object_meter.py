@@ -2,7 +2,8 @@
 caller's.
 
 It answers GET for single objects, lists of them and records of its two stores, which it selects by
-their freeze time; it keeps as many as the 2007 meter. Everything else it does not know.
+their freeze time; it keeps as many as the 2007 meter. Its relay obeys. Everything else it does not
+know.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from station.protocols.dlt698.moments import DateTimeS
 from station.protocols.faults import FrameError
 from station.simulator.load import State
 from station.simulator.metering import DEMAND_DECIMALS, MIDNIGHT, Metering
+from station.simulator.object_rounds import ObjectRounds
 from station.simulator.recorder import DAYS_KEPT, record_time
 from station.simulator.site import MeterSite
 from station.units import scaled
@@ -71,6 +73,7 @@ class ObjectMeter:
         self.site = site
         self._metering = Metering(site, zone, seed=seed)
         self._address = ServerAddress.from_text(site.address)
+        self._relay = ObjectRounds(1)
 
     def answer(self, request: Frame, now: datetime) -> Frame | None:
         """Return the answer to a request at an aware moment, or None for silence."""
@@ -84,6 +87,9 @@ class ObjectMeter:
 
     def reply(self, asked: Apdu, now: datetime) -> Apdu:
         """Return what it says to a service."""
+        of_relay = self._relay.reply(asked, self._metering.clock(now))
+        if of_relay is not None:
+            return of_relay
         if isinstance(asked, get.GetRequestNormal):
             return get.GetResponseNormal(asked.piid, self.result(asked.oad, now))
         if isinstance(asked, get.GetRequestNormalList):

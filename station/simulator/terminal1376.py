@@ -1,7 +1,7 @@
 """A simulated terminal of Q/GDW 1376.1: forwards frames to its meters.
 
-It holds parameters and a clock that can be set. If the site says that it collects, it also answers
-from what it has; all else it denies.
+It holds parameters, a clock and rounds that can be set. If the site says that it collects, it also
+answers from what it has; all else it denies.
 """
 
 from collections.abc import Callable
@@ -27,6 +27,7 @@ from station.protocols.qgdw1376.units import join
 from station.simulator.dialler import Call, Dialler, Done
 from station.simulator.line import Line
 from station.simulator.parameters import HeldParameters
+from station.simulator.rounds import Rounds1376
 from station.simulator.site import Language, TerminalSite
 from station.simulator.stored import Stored
 from station.units import utc_now
@@ -54,6 +55,7 @@ class Terminal1376(Dialler):
         self._lines = {line.port: Line(line, zone, self.random, seed=seed) for line in site.lines}
         self._stored = Stored(site, zone, seed=seed) if site.collects else None
         self._held = HeldParameters(site, zone)
+        self._rounds = Rounds1376()
         self._parser = Parser()
         self._sequence = 0
         self._events = 0
@@ -108,7 +110,7 @@ class Terminal1376(Dialler):
 
     def _answer_itself(self, call: Call, request: Frame, done: Done) -> None:
         now = utc_now()
-        answer = self._held.answer(request, now)
+        answer = self._held.answer(request, now) or self._rounds.answer(request, now)
         if answer is None and self._stored is not None:
             answer = self._stored.answer(request, now)
         call.answer((answer or forward.deny(request)).to_bytes())

@@ -23,8 +23,11 @@ from station.collector.clocks import Clocks
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
 from station.collector.errands import Tools
+from station.collector.control_errands import Controls
+from station.collector.control_orders import ControlOrders
 from station.collector.execution import Execution
 from station.collector.keeper import Keeper
+from station.collector.keep_power import KeepPower
 from station.collector.memory import DEAD_AFTER, Memory
 from station.collector.parameters import Parameters
 from station.collector.planner import Planner
@@ -147,6 +150,8 @@ async def open_office(
         parameters = Parameters(real, registry, feed, zone)
         clocks = Clocks(real.clocks, registry, feed, zone)
         execution = Execution(
+        keep_power = KeepPower(real, feed)
+        controls = Controls(real.control_looks, keep_power, registry, zone)
             registry=registry,
             meters=real.meters,
             commands=real.commands,
@@ -156,6 +161,7 @@ async def open_office(
             terminals=real.terminals,
             tools=Tools(parameters, clocks, registry, zone),
         )
+            controls=controls,
         commands = Commands(
             registry=registry,
             meters=real.meters,
@@ -167,6 +173,11 @@ async def open_office(
         await commands.start()
         stops.push_async_callback(commands.stop)
         readers_used = Remembered(real.reader_uses, config.station)
+        control_orders = ControlOrders(
+            real, commands, keep_power, feed, config.control, station=config.station
+        )
+        await control_orders.start()
+        stops.push_async_callback(control_orders.stop)
         workplaces = Workplaces(simulated(), readers_used)
         stops.push_async_callback(workplaces.stop)
         agents = Agents(real.reader_agents, workplaces)
@@ -193,6 +204,9 @@ async def open_office(
             "reader": reader,
             "commands": commands,
             "parameters": parameters,
+            "controls": controls,
+            "control_orders": control_orders,
+            "keep_power": keep_power,
             "scheduler": scheduler,
             "memory": memory,
             "budget": Budget(real.tasks, planner, runner, memory, zone),

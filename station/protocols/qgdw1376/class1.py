@@ -4,6 +4,7 @@ from station.protocols.qgdw1376.formats import (
     A1,
     A2,
     A3,
+    A4,
     A5,
     A7,
     A9,
@@ -49,7 +50,7 @@ from station.protocols.qgdw1376.fragments import (
     total_and_phases,
 )
 from station.protocols.qgdw1376.layout import EMPTY, Bit, Field, Layout, Packed
-from station.protocols.qgdw1376.lists import Group, Series, counted, fixed
+from station.protocols.qgdw1376.lists import Group, Series, as_told_by, counted, fixed
 from station.words import Text
 
 _ALLOWED = {1: Text("allowed", "允许"), 2: Text("forbidden", "禁止")}
@@ -58,6 +59,54 @@ LINK_STATE = Packed(
     1,
     Bit("talk", "通话状态", 0, 2, meanings=_ALLOWED),
     Bit("report", "主动上报状态", 2, 2, meanings=_ALLOWED),
+)
+
+# F5 and F6: D7-0 of `groups` say for which adding groups a block follows. They are not in the
+# digest; two terminals' and two stations' public sources agree on them.
+_GROUPS = Field("groups", "总加组有效标志位", BS8)
+_ONE_EACH = as_told_by("groups", of={flags: flags.bit_count() for flags in range(256)})
+
+CONTROL_SETTINGS = Layout(
+    Packed(
+        1,
+        Bit("keep_power", "保电状态", 0),
+        Bit("isolated", "剔除状态", 1),
+        Bit("fee_alarm", "催费告警状态", 2),
+    ),
+    _GROUPS,
+    Group(
+        "group_settings",
+        "总加组控制设置状态",
+        Layout(
+            Field("plan", "功控定值方案号", U8),
+            Field("periods", "功控时段有效标志位", BS8),
+            Field("power_control", "功控状态", BS8),
+            Field("energy_control", "电控状态", BS8),
+            Field("power_rounds", "功控轮次状态", BS8),
+            Field("energy_rounds", "电控轮次状态", BS8),
+        ),
+        _ONE_EACH,
+    ),
+)
+
+CONTROL_STATE = Layout(
+    Field("rounds_open", "遥控跳闸输出状态", BS8),  # D0 is round 1.
+    Packed(1, Bit("fee_alarm", "当前催费告警状态", 0)),
+    _GROUPS,
+    Group(
+        "group_states",
+        "总加组当前控制状态",
+        Layout(
+            Field("limit", "当前功控定值", A2),
+            Field("factor", "当前功率下浮控浮动系数", A4, "%"),
+            Field("power_trips", "功控跳闸输出状态", BS8),
+            Field("month_trips", "月电控跳闸输出状态", BS8),
+            Field("purchase_trips", "购电控跳闸输出状态", BS8),
+            Field("power_alarms", "功控越限告警状态", BS8),
+            Field("energy_alarms", "电控越限告警状态", BS8),
+        ),
+        _ONE_EACH,
+    ),
 )
 
 READING_STATE = Layout(
@@ -171,6 +220,8 @@ FUNCTIONS = (
         3, "which parameters are set", "终端参数状态", Layout(Field("set", "参数状态", Octets(31)))
     ),
     _up(4, "up-link state", "终端上行通信状态", Layout(LINK_STATE)),
+    _up(5, "control settings", "终端控制设置状态", CONTROL_SETTINGS),
+    _up(6, "control state", "终端当前控制状态", CONTROL_STATE),
     _up(
         7,
         "event counters",

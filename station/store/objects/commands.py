@@ -64,7 +64,8 @@ class Command:
     """An order to a meter, or a terminal; `what` says which one, `purpose` why a person wants it.
 
     `meter` is the address of the device, whatever its kind. Orders of one `batch` were given
-    together, one for each device. `request_id` is made by whoever orders, so that an order sent
+    together, one for each device; that of a control is its control order, which a second person may
+    have `approved_by`. `request_id` is made by whoever orders, so that an order sent
     twice is one. `accepted` says that the device promised to do it. `result` is what it said in the
     end, `reason` why it did not.
     """
@@ -84,6 +85,7 @@ class Command:
     batch: str = ""
     purpose: str = ""
     valid_min: int = 0
+    approved_by: str = ""
     state: CommandState = "queued"
     revision: int = 0
     attempts: int = 0
