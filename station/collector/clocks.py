@@ -13,7 +13,7 @@ from station.collector.clock import (
 )
 from station.collector.control import MeterLine
 from station.collector.parameter_catalogue import QGDW1376
-from station.collector.parameters import Device, kind_of
+from station.collector.parameter_dialects import Device, kind_of
 from station.errors import ExchangeError, InvalidValue
 from station.frontend.link import Priority
 from station.frontend.registry import Registry

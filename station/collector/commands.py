@@ -28,7 +28,8 @@ from station.collector.errands import (
 )
 from station.collector.execution import DATABASE_PAUSE_S, Execution, Pending, ended
 from station.collector.items import ITEM_BY_CODE, has_item
-from station.collector.parameters import Device, check_codes, check_protocol, kind_of
+from station.collector.parameter_dialects import Device
+from station.collector.parameters import check_codes
 from station.errors import Conflict, DatabaseDown, InvalidValue, NotFound
 from station.frontend.registry import Registry
 from station.protocols.dlt645.requests import Authority
@@ -301,8 +302,7 @@ def _check(order: Order, device: Device) -> None:
     _within("valid_min", order.valid_min, 1, VALID_MIN_MAX)
     if order.kind == "read":
         if PARAMETERS in order.what:
-            check_protocol(device)
-            check_codes(kind_of(device), order.what[PARAMETERS])
+            check_codes(device, order.what[PARAMETERS])
         elif is_clock(order.what):
             check_clock(device)
         elif CONTROL_STATE in order.what:

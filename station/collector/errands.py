@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 from station.collector.clock import BROADCAST, CLOCK_WORD, SET, ClockErrand
 from station.collector.clocks import Clocks, check_clock
 from station.collector.control import Deed, Finding, Mandate, MeterLine, deed_of
-from station.collector.control_errands import check_control
 from station.collector.parameter_dialects import Device
 from station.collector.parameter_lines import ParameterLine, Told
-from station.collector.parameters import Device, Parameters, check_codes, check_protocol, kind_of
+from station.collector.parameters import Parameters, check_codes
 from station.errors import BadAnswer, InvalidValue, MeterTimeout, Refused
 from station.frontend.registry import Registry
 from station.protocols.dlt645 import Version, requests
@@ -181,13 +180,10 @@ def errand_of(command: Command, device: Device, tools: Tools) -> Errand:
 def check_order(kind: CommandKind, what: Mapping[str, Any], device: Device) -> None:
     """Check that a set or a control can be. Raises InvalidValue."""
     if PARAMETERS in what:
-        check_protocol(device)
-        check_codes(kind_of(device), wanted_of(what))
+        check_codes(device, wanted_of(what))
     elif is_clock(what):
         check_clock(device)
         if what["way"] not in (SET, BROADCAST):
-    elif kind == "control":
-        check_control(device, what)
             raise InvalidValue("way", f"{what['way']!r} is none of {SET}, {BROADCAST}")
     elif isinstance(device, Terminal):
         raise InvalidValue("parameter", "this is not ordered of a terminal")
@@ -201,7 +197,7 @@ def check_order(kind: CommandKind, what: Mapping[str, Any], device: Device) -> N
 
 def needs_authority(kind: CommandKind, what: Mapping[str, Any], device_kind: str) -> bool:
     """Tell whether an order needs a password; what needs none goes on after a restart."""
-    if kind == "read" or device_kind == "terminal" or what.get("keyless"):
+    if kind == "read" or device_kind == "terminal":
         return False
     return what.get("parameter") != ADDRESS and what.get("way") != BROADCAST
 

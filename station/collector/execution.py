@@ -25,7 +25,7 @@ from station.collector.errands import (
     is_clock,
     needs_authority,
 )
-from station.collector.parameters import Device
+from station.collector.parameter_dialects import Device
 from station.collector.reader import Reader, ReadResult
 from station.errors import DatabaseDown, ExchangeError, InvalidValue, LinkDown, Refused, TooLate
 from station.frontend.registry import Registry

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Protocol
 
 from station.collector.control import MeterLine, encoded_value, value_text
-from station.collector.parameter_catalogue import VALUE, meter_spec, terminal_code
+from station.collector.meter_catalogue import VALUE, meter_spec, version_of
+from station.collector.parameter_catalogue import terminal_code
 from station.collector.parameter_units import Secrets, held_in, query_units, set_units
 from station.errors import BadAnswer, InvalidValue, Refused
 from station.frontend.link import Priority, TerminalPort
-from station.protocols.dlt645 import Version
 from station.protocols.dlt645.requests import Authority
 from station.protocols.qgdw1376.frame import QUERY_PARAMETERS, SET_PARAMETERS
 from station.store.objects.parameters import Values
@@ -79,7 +79,7 @@ class TerminalParameters:
                 refusals.append(refusal)
             else:
                 exchange = answer.exchange
-        return _accepted(exchange, refusals)
+        return accepted(exchange, refusals)
 
     async def _read(self, codes: Sequence[str]) -> tuple[dict[str, Told], Secrets]:
         told: dict[str, Told] = {}
@@ -104,7 +104,7 @@ class TerminalParameters:
 
 
 class MeterParameters:
-    """A meter of DL/T 645-2007, read by 11H and set by 14H."""
+    """A meter of DL/T 645, read by 11H and set by 14H; one of 1997 by 01H and 04H."""
 
     def __init__(self, line: MeterLine) -> None:
         self._line = line
@@ -118,7 +118,7 @@ class MeterParameters:
             except Refused as refusal:
                 told[code] = Told(problem=str(refusal))
                 continue
-            text = value_text(Version.V2007, data_id, data) or data.hex().upper()
+            text = value_text(version_of(code), data_id, data) or data.hex().upper()
             told[code] = Told({VALUE: text}, answer.at, "", answer.exchange)
         return told
 
@@ -133,12 +133,12 @@ class MeterParameters:
                 refusals.append(refusal)
             else:
                 exchange = answer.exchange
-        return _accepted(exchange, refusals)
+        return accepted(exchange, refusals)
 
 
 def meter_data(code: str, texts: Values) -> bytes:
     """Return the bytes of a meter's parameter. Raises InvalidValue."""
-    return encoded_value(Version.V2007, int(meter_spec(code).code, 16), texts.get(VALUE, ""))
+    return encoded_value(version_of(code), int(meter_spec(code).code, 16), texts.get(VALUE, ""))
 
 
 def normal_meter_values(code: str, texts: Mapping[str, str]) -> dict[str, str]:
@@ -148,10 +148,11 @@ def normal_meter_values(code: str, texts: Mapping[str, str]) -> dict[str, str]:
     if not texts.get(VALUE, "").strip():
         return {}
     data = meter_data(code, {VALUE: texts[VALUE].strip()})
-    return {VALUE: value_text(Version.V2007, int(code, 16), data) or data.hex().upper()}
+    return {VALUE: value_text(version_of(code), int(code, 16), data) or data.hex().upper()}
 
 
-def _accepted(exchange: int | None, refusals: Sequence[Refused]) -> int:
+def accepted(exchange: int | None, refusals: Sequence[Refused]) -> int:
+    """Return the last exchange in which a device accepted; raise its refusal if it did not."""
     if exchange is None:
         raise refusals[0] if refusals else BadAnswer("there was nothing to set")
     return exchange

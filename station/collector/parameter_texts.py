@@ -64,6 +64,17 @@ class FieldSpec:
     example: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """One parameter: `source` is the clause that defines it."""
+
+    code: str
+    name: Text
+    fields: tuple[FieldSpec, ...]
+    help: Text
+    source: str
+
+
 def fields_of(layout: Layout) -> tuple[FieldSpec, ...]:
     """Return the fields of a layout in their order."""
     found: list[FieldSpec] = []

@@ -5,60 +5,35 @@ person, or a template, wants. What a device held is kept with the moment at whic
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from station.collector.control import MeterLine
-from station.collector.parameter_catalogue import (
-    METER_MAIN,
-    QGDW1376,
-    TERMINAL_MAIN,
-    meter_spec,
-    terminal_code,
-    terminal_spec,
+from station.collector.parameter_dialects import (
+    Device as Device,
 )
-from station.collector.parameter_lines import (
-    MeterParameters,
-    ParameterLine,
-    TerminalParameters,
-    Told,
-    meter_data,
-    normal_meter_values,
+from station.collector.parameter_dialects import (
+    Dialect,
+    PlannedFrame,
+    Sending,
+    dialect_of,
+    dialect_with,
+    order_of,
 )
-from station.collector.parameter_units import (
-    archived_entry,
-    complete,
-    normal_values,
-    query_units,
-    set_units,
+from station.collector.parameter_dialects import (
+    kind_of as kind_of,
 )
+from station.collector.parameter_lines import ParameterLine, Told
 from station.errors import InvalidValue, NotFound
 from station.frontend.link import Priority
 from station.frontend.registry import Registry
 from station.live import Feed
-from station.protocols.dlt645 import Version, requests
 from station.protocols.dlt645.requests import Authority
-from station.protocols.qgdw1376 import requests as terminal_requests
-from station.protocols.qgdw1376.frame import SET_PARAMETERS, Address
-from station.protocols.secrecy import without_passwords
 from station.store.database import Database
-from station.store.objects.meters import Meter
 from station.store.objects.parameters import DeviceKind, Parameter, Values
-from station.store.objects.terminals import Terminal
 from station.units import utc_now
-
-Device = Terminal | Meter
 
 PARAMETERS_MAX = 3000  # Of one device: a meter list of 2040 entries, and what is beside it.
 ARCHIVE = "archive"  # Who wants what follows from it.
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedFrame:
-    """A frame that would be sent, and the parameters that it sets; passwords in it are hidden."""
-
-    codes: tuple[str, ...]
-    raw: bytes
 
 
 class Parameters:
@@ -90,33 +65,32 @@ class Parameters:
 
     async def rows(self, device: Device) -> list[Parameter]:
         """Return the parameters of a device in their order: the usual, and those that are known."""
+        dialect = dialect_of(device)
         found = {each.code: each for each in await self._store.of(device.address)}
-        kind = kind_of(device)
-        entries = await self._archived(device)
+        found = {code: each for code, each in found.items() if dialect.has(code)}
+        kind = dialect.kind
+        entries = await self._archived(device, dialect)
         for code, wanted in entries.items():
             before = found.get(code) or Parameter(device.address, code, kind=kind)
             found[code] = replace(before, wanted=wanted, wanted_by=ARCHIVE)
-        for code in (code for code in found if code.startswith("F10.")):
+        for code in filter(dialect.follows_archive, [*found]):
             if code not in entries:  # It hangs elsewhere by now; what the terminal has stays shown.
                 found[code] = replace(found[code], wanted={}, wanted_by="")
-        for code in TERMINAL_MAIN if kind == "terminal" else METER_MAIN:
+        for code in dialect.main:
             found.setdefault(code, Parameter(device.address, code, kind=kind))
-        return sorted(found.values(), key=lambda each: _order(each.code))
+        return sorted(found.values(), key=lambda each: order_of(each.code))
 
     async def want(self, device: Device, code: str, texts: Values, by: str) -> Parameter:
         """Keep what the archive wants of a parameter, as the device would tell it.
 
         No values: nothing is wanted any more. Raises InvalidValue that names the field.
         """
-        check_protocol(device)
-        kind = kind_of(device)
-        if kind == "terminal":
-            if terminal_code(code).row.entries == "meters":
-                raise InvalidValue("code", "the list of meters follows the archive by itself")
-            values = normal_values(code, texts)
-        else:
-            values = normal_meter_values(code, texts)
-        wanted = await self._store.want(kind, device.address, code, values, by, utc_now())
+        dialect = dialect_of(device)
+        check_codes(device, [code])
+        if dialect.follows_archive(code):
+            raise InvalidValue("code", "the list of meters follows the archive by itself")
+        values = dialect.normal(code, texts)
+        wanted = await self._store.want(dialect.kind, device.address, code, values, by, utc_now())
         self._announce(device)
         return wanted
 
@@ -132,16 +106,16 @@ class Parameters:
         Each answer is kept as it comes. Raises InvalidValue, LinkDown and what an exchange raises.
         """
         chosen = [each.code for each in await self.rows(device)] if codes is None else [*codes]
-        check_codes(kind_of(device), chosen)
+        check_codes(device, chosen)
         line = self.line(device, priority)
         noted = []
-        for together in asked_together(kind_of(device), chosen):
+        for together in dialect_of(device).together(chosen):
             noted += await self.note(device, await line.read(together))
         return noted
 
     async def note(self, device: Device, told: Mapping[str, Told]) -> list[Parameter]:
         """Keep what a device said."""
-        kind, entries = kind_of(device), await self._archived(device)
+        kind, entries = kind_of(device), await self._archived(device, dialect_of(device))
         noted = []
         for code, each in told.items():
             if code in entries:
@@ -158,33 +132,35 @@ class Parameters:
 
     def line(self, device: Device, priority: Priority = Priority.CONTROL) -> ParameterLine:
         """Return a device to read and to set. Raises LinkDown, and InvalidValue (protocol)."""
-        check_protocol(device)
-        if isinstance(device, Terminal):
-            return TerminalParameters(self._registry.terminal(device.address), priority=priority)
-        return MeterParameters(MeterLine(self._registry.bus(device), device, self._zone))
+        return dialect_of(device).line(self._registry, device, self._zone, priority)
 
     async def to_set(
         self, device: Device, codes: Sequence[str] | None, given: Mapping[str, Values]
     ) -> dict[str, Values]:
         """Return the whole values to set: of these codes, or of all that are not as wanted.
 
-        `given` are values wanted beside those of the archive, as a template wants them. Raises
-        InvalidValue where a field is neither wanted nor known.
+        `given` are values wanted beside those of the archive, as a template wants them; codes of
+        other protocols are passed over. Raises InvalidValue where a field is neither wanted nor
+        known, and where no code is one of this device's.
         """
+        dialect = dialect_of(device)
         rows = {each.code: each for each in await self.rows(device)}
-        kind = kind_of(device)
         for code, texts in given.items():
-            found = rows.get(code) or Parameter(device.address, code, kind=kind)
-            rows[code] = replace(found, wanted={**found.wanted, **_normal(kind, code, texts)})
-        chosen = codes
-        if chosen is None:
+            if dialect.has(code):
+                found = rows.get(code) or Parameter(device.address, code, kind=dialect.kind)
+                rows[code] = replace(found, wanted={**found.wanted, **dialect.normal(code, texts)})
+        if codes is None:
             chosen = [code for code, each in rows.items() if each.wanted and each.state != "same"]
+        else:
+            chosen = [code for code in codes if dialect.has(code)]
+            if not chosen:
+                raise InvalidValue("codes", f"none of them is a parameter of {dialect.protocol}")
         whole: dict[str, Values] = {}
         for code in chosen:
             row = rows.get(code)
             if row is None or not row.wanted:
                 raise InvalidValue("codes", f"nothing is wanted of parameter {code}")
-            whole[code] = complete(code, row.wanted, row.held) if kind == "terminal" else row.wanted
+            whole[code] = dialect.complete(code, row.wanted, row.held)
         return whole
 
     def frames(
@@ -192,88 +168,47 @@ class Parameters:
     ) -> list[PlannedFrame]:
         """Return the frames that set whole values, as they would be sent. Raises InvalidValue.
 
-        The sequence number of a terminal's frame is given when it is sent; here it is 0.
+        The number of a terminal's frame is given when it is sent; here it is 0. What stays as the
+        device has it, as a password, is empty here.
         """
-        if isinstance(device, Terminal):
-            address = Address.from_text(device.address)
-            return [
-                PlannedFrame(
-                    asked.codes,
-                    terminal_requests.ask(
-                        SET_PARAMETERS, address, [asked.unit], sequence=0, master=self._master
-                    ).to_bytes(),
-                )
-                for asked in set_units(whole)
-            ]
-        who = authority or Authority()
-        frames = []
-        for code, texts in whole.items():
-            data = meter_data(code, texts)
-            request = requests.write(Version.V2007, device.address, int(code, 16), data, who)
-            frames.append(PlannedFrame((code,), without_passwords(request.to_bytes())))
-        return frames
+        sending = Sending(self._master, authority)
+        return dialect_of(device).frames(device.address, whole, sending)
 
     async def forget(self, device: Device, code: str) -> None:
         """Drop what is known of a parameter, with what is wanted of it."""
         await self._store.forget(device.address, code)
         self._announce(device)
 
-    async def _archived(self, device: Device) -> dict[str, Values]:
+    async def _archived(self, device: Device, dialect: Dialect) -> dict[str, Values]:
         """Return what the archive wants in a terminal's list of meters."""
-        if not isinstance(device, Terminal) or device.protocol != QGDW1376:
+        if not dialect.archived_head:
             return {}
-        found: dict[str, Values] = {}
-        for meter in await self._database.meters.on_link(device.address):
-            entry = archived_entry(meter)
-            if entry is not None:
-                found[f"F10.{meter.point}"] = entry
-        return found
+        meters = await self._database.meters.on_link(device.address)
+        return dict(entry for entry in map(dialect.archived, meters) if entry is not None)
 
     def _announce(self, device: Device) -> None:
         self._feed.announce("parameters", {"device": device.address})
 
 
-def kind_of(device: Device) -> DeviceKind:
-    """Return which kind a device is of."""
-    return "terminal" if isinstance(device, Terminal) else "meter"
-
-
-def check_protocol(device: Device) -> None:
-    """Refuse a device whose parameters are not set from here. Raises InvalidValue."""
-    known = QGDW1376 if isinstance(device, Terminal) else Version.V2007.value
-    if device.protocol != known:
-        word = "terminals" if isinstance(device, Terminal) else "meters"
-        raise InvalidValue(
-            "protocol", f"parameters of {word} of {device.protocol} are not set from here"
-        )
-
-
-def asked_together(kind: DeviceKind, codes: Sequence[str]) -> list[Sequence[str]]:
-    """Return the codes in the parts that one question asks for."""
-    if kind == "terminal":
-        return [asked.codes for asked in query_units(codes)]
-    return [[code] for code in codes]
-
-
-def check_codes(kind: DeviceKind, codes: Iterable[str]) -> None:
-    """Check that these are parameters. Raises InvalidValue."""
+def check_codes(device: Device, codes: Iterable[str]) -> None:
+    """Check that these are parameters of a device. Raises InvalidValue."""
+    dialect = dialect_of(device)
     chosen = [*codes]
+    _check_count(chosen)
+    for code in chosen:
+        if not dialect.has(code):
+            raise InvalidValue("code", f"there is no parameter {code!r}")
+        dialect.spec(code)
+
+
+def check_known(kind: DeviceKind, codes: Iterable[str]) -> None:
+    """Check that these are parameters of devices of a kind. Raises InvalidValue."""
+    chosen = [*codes]
+    _check_count(chosen)
+    for code in chosen:
+        dialect_with(kind, code).spec(code)
+
+
+def _check_count(chosen: Sequence[str]) -> None:
     if not 1 <= len(chosen) <= PARAMETERS_MAX:
         raise InvalidValue("codes", f"choose 1 to {PARAMETERS_MAX} parameters")
-    for code in chosen:
-        if kind == "terminal":
-            terminal_spec(code)
-        else:
-            meter_spec(code)
-
-
-def _normal(kind: DeviceKind, code: str, texts: Values) -> dict[str, str]:
-    return normal_values(code, texts) if kind == "terminal" else normal_meter_values(code, texts)
-
-
-def _order(code: str) -> tuple[int, ...]:
-    """Return the place of a parameter: by Fn and number, meters' by their identifier."""
-    if not code.startswith("F"):
-        return (int(code, 16),)
-    head, _, tail = code[1:].partition(".")
-    return (int(head), int(tail or 0))

@@ -18,6 +18,7 @@ from station.protocols.dlt645.tables import SEPARATOR
 from station.simulator import recorder, registers, registers1997
 from station.simulator.metering import Metering
 from station.simulator.orders import NO_DATA, OTHER_ERROR, PASSWORD_SIZE, Orders
+from station.simulator.orders1997 import Orders1997
 from station.simulator.site import MeterSite
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ PART_MAX = FIRST_PART_MAX - 1  # Behind the identifier and before the sequence n
 
 ADDRESS_SIZE = 6
 LOAD_PROFILE = 0x06  # Class of the identifier.
+SET_1997 = (functions.WRITE_1997, functions.CHANGE_PASSWORD_1997)
 
 
 class Meter:
@@ -39,6 +41,7 @@ class Meter:
         self._version = Version(site.protocol)
         self._metering = Metering(site, zone, seed=seed)
         self._orders = Orders(self._metering, site.password)
+        self._orders_1997 = Orders1997(self._metering, site.password)
         self._rest_of: int | None = None
         self._rest: list[bytes] = []
 
@@ -83,11 +86,14 @@ class Meter:
         return self._accept(request, b"")
 
     def _answer_1997(self, request: Frame, now: datetime) -> Frame | None:
-        """Answer 01H alone; to 9999.. too, which means whoever is there (digest 1.2)."""
+        """Answer 01H; to 9999.. too, which means whoever is there (digest 1.2); and be set."""
         is_heard = request.address == BROADCAST or hears(self.address, request.address)
         if is_heard and request.function == functions.READ_1997:
             return self._read(request, now)
-        return None
+        if request.function not in SET_1997 or not hears(self.address, request.address):
+            return None
+        error_bits = self._orders_1997.obey(request, now)
+        return self._refuse(request, error_bits) if error_bits else self._accept(request, b"")
 
     def _read(self, request: Frame, now: datetime) -> Frame:
         data_id = functions.data_id_of(request)
@@ -109,7 +115,8 @@ class Meter:
         """Return what stands behind the identifier. Raises ValueError if a value does not fit."""
         version = self._version
         if version is Version.V1997:
-            return _encoded(version, data_id, registers1997.read(self._metering, data_id, at))
+            values = registers1997.read(self._metering, data_id, at)
+            return self._orders_1997.written(data_id) or _encoded(version, data_id, values)
         if data_id >> 24 == LOAD_PROFILE:
             return recorder.read(self._metering, request, at)
         parts = registers.freeze_parts(data_id)

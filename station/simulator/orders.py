@@ -140,7 +140,7 @@ class Orders:
                 return OTHER_ERROR
             found = items.decode(Version.V2007, data_id, value)
             if data_id in (DATE, TIME, DATE_AND_TIME):
-                self._metering.set_clock(now, _clock(shown, found[0].value))
+                self._metering.set_clock(now, clock_with(shown, found[0].value))
                 return DONE
         except ValueError:
             return OTHER_ERROR
@@ -164,7 +164,7 @@ def _time_in(data: bytes) -> datetime:
     return datetime(2000 + year, month, day, hour, minute, second)  # noqa: DTZ001  It has no zone.
 
 
-def _clock(shown: datetime, value: object) -> datetime:
+def clock_with(shown: datetime, value: object) -> datetime:
     """Return the clock with its date, its time or both replaced. Raises ValueError."""
     if isinstance(value, datetime):
         return value

@@ -80,7 +80,14 @@ def _parameter(metering: Metering, data_id: int, at: datetime) -> list[Content] 
         0xC032: metering.site.address,
         0xC111: 15,
         0xC112: 15,
+        0xC022: 0x7F,
         0xC117: "01 00",
+        0xC310: 1,
+        0xC311: 1,
+        0xC312: 1,
         0xC313: metering.site.tariffs,
+        0xC314: 0,
+        0xC32F: "01-01 01",
+        0xC33F: "00:00 03",
     }
     return [values[data_id]] if data_id in values else None

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from station.protocols.dlt698 import get, link, proxy, report, requests
+from station.protocols.dlt698 import link, proxy, report, requests
 from station.protocols.dlt698.apdu import decode_apdu
 from station.protocols.dlt698.association import ServerError
 from station.protocols.dlt698.dar import Dar
@@ -21,12 +21,12 @@ from station.protocols.dlt698.parser import Parser
 from station.protocols.faults import FrameError
 from station.simulator.dialler import Call, Dialler, Done
 from station.simulator.line import Line
-from station.simulator.object_meter import NOT_SUPPORTED, UNDEFINED, ObjectMeter
+from station.simulator.object_meter import NOT_SUPPORTED, ObjectMeter
+from station.simulator.objects import HeldObjects
 from station.simulator.site import Language, TerminalSite
 from station.simulator.terminal1376 import ask
 from station.units import utc_now
 
-CLOCK = Oad.of(0x4000)
 POWER_CUT = Oad.of(0x3106)  # Terminal power cut event.
 TIMED_OUT = Dar(33)
 CLIENT = 0x10
@@ -50,6 +50,7 @@ class Terminal698(Dialler):
         self._address = ServerAddress.from_text(site.address)
         self._lines = {line.port: Line(line, zone, self.random, seed=seed) for line in site.lines}
         self._parser = Parser()
+        self._objects = HeldObjects(site, zone)
         self._reports = 0
 
     def begin(self) -> None:
@@ -134,19 +135,9 @@ class Terminal698(Dialler):
         return proxy.ProxyGetResult(target.meter, results)
 
     def _own(self, asked: Apdu) -> Apdu:
-        """Return what the terminal says of itself: it knows its clock."""
-        if isinstance(asked, get.GetRequestNormal):
-            return get.GetResponseNormal(asked.piid, self._own_object(asked.oad))
-        if isinstance(asked, get.GetRequestNormalList):
-            results = tuple(map(self._own_object, asked.oads))
-            return get.GetResponseNormalList(asked.piid, results)
-        return ServerError(getattr(asked, "piid", 0), NOT_SUPPORTED)
-
-    def _own_object(self, oad: Oad) -> AttributeResult:
-        if oad != CLOCK:
-            return AttributeResult(oad, UNDEFINED)
-        time = DateTimeS.of(utc_now().astimezone(self._zone))
-        return AttributeResult(oad, Data(DataType.DATE_TIME_S, time))
+        """Return what the terminal says of itself."""
+        reply = self._objects.reply(asked, utc_now())
+        return reply or ServerError(getattr(asked, "piid", 0), NOT_SUPPORTED)
 
     def _forward(
         self, call: Call, request: Frame, asked: proxy.ProxyRequestTransCommand, done: Done

@@ -168,7 +168,7 @@ async def test_pages_and_forms(site: Office) -> None:
     table = text_of(await boss.get("/parameters?format=csv"))
     assert "as wanted" in table
     old = words_of(await boss.get(f"/meters/{OLD}/parameters"))
-    assert "are not set from here" in old
+    assert "Automatic reading day" in old
     reader = await site.somebody("reader")
     assert (await reader.get("/parameters")).code == 200
     assert "Read all" not in words_of(await reader.get(f"/terminals/{TERMINAL}/parameters"))

@@ -107,6 +107,7 @@ class Talk698:
         self._priority = priority
         self._memory = memory
         self._associated = False
+        self.last: Answer[Frame] | None = None  # What came last.
 
     @property
     def timeout_s(self) -> float:
@@ -114,14 +115,16 @@ class Talk698:
         return self._memory.answer_timeout_s(self.meter)
 
     async def ask(
-        self, make: Callable[[int], Apdu], *, timeout_s: float | None = None
+        self, make: Callable[[int], Apdu], *, timeout_s: float | None = None, once: bool = False
     ) -> tuple[Apdu, datetime]:
         """Send a request made with a new PIID; return the answer and when it came.
 
-        Raises Refused for an ERROR-Response, and what `Bus.exchange` raises.
+        `once`: it changes the server, and is not said again after an answer that nobody
+        understands. Raises Refused for an ERROR-Response, and what `Bus.exchange`
+        raises.
         """
         async with conversation(self._port.name, self.server):
-            return await self._ask(make, timeout_s or self.timeout_s)
+            return await self._ask(make, timeout_s or self.timeout_s, once=once)
 
     async def ask_long(
         self, make: Callable[[int], Apdu], *, timeout_s: float | None = None
@@ -145,13 +148,16 @@ class Talk698:
                 raise BadAnswer(f"meter {self.meter}: a block of its answer is missing")
             return answer.results, read_at
 
-    async def _ask(self, make: Callable[[int], Apdu], timeout_s: float) -> tuple[Apdu, datetime]:
+    async def _ask(
+        self, make: Callable[[int], Apdu], timeout_s: float, *, once: bool = False
+    ) -> tuple[Apdu, datetime]:
         """Ask; a server that serves nobody without an association gets one first."""
-        apdu, read_at = await self._ask_twice(make, timeout_s)
+        ask = self._ask_once if once else self._ask_twice
+        apdu, read_at = await ask(make, timeout_s)
         if isinstance(apdu, ServerError) and not self._associated:
             self._associated = True
             if await self._associate(timeout_s):
-                apdu, read_at = await self._ask_twice(make, timeout_s)
+                apdu, read_at = await ask(make, timeout_s)
         if isinstance(apdu, ServerError):
             raise Refused(f"meter {self.meter}: it answered with error {apdu.kind}")
         return apdu, read_at
@@ -186,6 +192,7 @@ class Talk698:
         answer = await self._port.exchange(
             Inquiry698(request), priority=self._priority, timeout_s=timeout_s
         )
+        self.last = answer
         self._memory.note_wait(self.meter, answer.waited_s)
         try:
             return decode_apdu(answer.frame.apdu), answer.at

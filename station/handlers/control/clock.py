@@ -19,7 +19,7 @@ from station.collector.commands import (
     VALID_MIN,
     VALID_MIN_MAX,
 )
-from station.collector.parameters import Device
+from station.collector.parameter_dialects import Device
 from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission

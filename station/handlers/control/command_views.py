@@ -11,7 +11,7 @@ from station.collector import errands
 from station.collector.clock import CLOCK_WORD
 from station.collector.control import RELAY_ORDERS, parameter_name
 from station.collector.items import ITEM_BY_CODE
-from station.collector.parameter_catalogue import spec_of
+from station.collector.parameter_dialects import spec_of
 from station.errors import InvalidValue
 from station.handlers.communication.frames import FrameView, frame_view
 from station.handlers.download import Column

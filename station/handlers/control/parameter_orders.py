@@ -21,8 +21,8 @@ from station.collector.commands import (
     Order,
 )
 from station.collector.errands import PARAMETERS, ordered
-from station.collector.parameter_catalogue import spec_of
-from station.collector.parameters import Device, check_codes, kind_of
+from station.collector.parameter_dialects import Device, kind_of, spec_of
+from station.collector.parameters import check_known
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
@@ -181,7 +181,7 @@ class ParameterOrderHandler(CommandHandler):
             given = dict(template.values)
         codes = [*body.codes] or [*given] or None
         if codes is not None:
-            check_codes(body.kind, codes)
+            check_known(body.kind, codes)
         planned = []
         for device in devices:
             try:

@@ -35,4 +35,8 @@ PARAMETER_SENTENCES: tuple[str, ...] = (
     N_("there is a template of this name already"),
     N_("nothing is wanted of %(address)s"),
     N_("this template is for a %(kind)s"),
+    N_("none of them is a parameter of %(protocol)s"),
+    N_("terminal %(terminal)s: %(asked)s refused: %(phrases)s"),
+    N_("terminal %(terminal)s: %(code)s is not as the standard has it: %(hex)s"),
+    N_("terminal %(terminal)s: it answered with another service"),
 )

@@ -10,9 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from station.collector.parameter_catalogue import spec_of, terminal_code
-from station.collector.parameter_lines import normal_meter_values
-from station.collector.parameter_units import normal_values
+from station.collector.parameter_dialects import (
+    dialects_of,
+    is_shared,
+    normal_texts,
+    spec_of,
+)
 from station.errors import Conflict, InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
@@ -22,6 +25,7 @@ from station.handlers.control.parameter_views import (
     FieldView,
     choices_of,
     field_views,
+    numbered_code,
 )
 from station.handlers.control.parameters import FIELD_PREFIX, groups_of
 from station.handlers.download import Column
@@ -92,7 +96,7 @@ class TemplateHandler(Handler):
         self.finish_page(
             "parameter_template.html",
             view=view,
-            choices=choices_of(template.kind, self.language),
+            choices=choices_of(dialects_of(template.kind), self.language),
             groups=groups_of(self.parts),
             device_kinds=KIND_NAMES,
             **context,
@@ -159,7 +163,7 @@ class ParameterTemplatesHandler(TemplateHandler):
         """Return what is wanted of a device, but for its list of meters."""
         device = await self.parts.parameters.device(kind, address)
         rows = await self.parts.parameters.rows(device)
-        found = {row.code: row.wanted for row in rows if row.wanted and _may_be_shared(row.code)}
+        found = {row.code: row.wanted for row in rows if row.wanted and is_shared(kind, row.code)}
         if not found:
             raise InvalidValue("like", f"nothing is wanted of {address}")
         return found
@@ -223,11 +227,9 @@ class OneParameterTemplateHandler(TemplateHandler):
         """Return the parameter whose form is open, if one is."""
         code = code or self.get_query_argument("code", "")
         number = self.get_query_argument("number", "1")
-        numbered = {each.code: each.numbered for each in choices_of(template.kind, self.language)}
-        if numbered.get(code):
-            code = f"{code}.{number}"
         if not code:
             return None
+        code = numbered_code(template.kind, code, number)
         return _parameter(template, code, self.language)
 
 
@@ -248,17 +250,11 @@ def normal_all(kind: DeviceKind, values: dict[str, dict[str, str]]) -> dict[str,
     """Return texts as devices would tell them, empty parameters left out. Raises InvalidValue."""
     found: dict[str, Values] = {}
     for code, texts in values.items():
-        if not _may_be_shared(code):
+        if not is_shared(kind, code):
             raise InvalidValue("code", "the list of meters follows the archive by itself")
-        normal = normal_values if kind == "terminal" else normal_meter_values
-        if kept := normal(code, texts):
+        if kept := normal_texts(kind, code, texts):
             found[code] = kept
     return found
-
-
-def _may_be_shared(code: str) -> bool:
-    """Tell whether several devices may hold a parameter alike."""
-    return not code.startswith("F") or terminal_code(code).row.entries != "meters"
 
 
 def _parameter(template: ParameterTemplate, code: str, language: Language) -> TemplateParameter:

@@ -5,15 +5,8 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from station.collector.parameter_catalogue import (
-    METER_MAIN,
-    METER_MORE,
-    TERMINAL_ROWS,
-    ParameterSpec,
-    spec_of,
-    terminal_code,
-)
-from station.collector.parameter_texts import FieldSpec
+from station.collector.parameter_dialects import Dialect, dialects_of, spec_of
+from station.collector.parameter_texts import FieldSpec, ParameterSpec
 from station.errors import InvalidValue
 from station.handlers.download import Column
 from station.handlers.language import Language
@@ -165,20 +158,21 @@ class Choice(BaseModel):
     numbered: bool
 
 
-def choices_of(kind: DeviceKind, language: Language) -> list[Choice]:
-    """Return the parameters that a kind of device may have; F10 follows the archive."""
-    if kind == "meter":
-        return [
-            Choice(code=code, name=language.name(spec_of(kind, code).name), numbered=False)
-            for code in (*METER_MAIN, *METER_MORE)
-        ]
+def choices_of(dialects: Sequence[Dialect], language: Language) -> list[Choice]:
+    """Return the parameters that may be chosen; lists of meters follow the archive."""
     found = []
-    for row in TERMINAL_ROWS:
-        code = f"F{row.fn}" + (".1" if row.numbered else "")
-        if terminal_code(code).row.entries == "meters":
-            continue
-        name = language.name(spec_of(kind, code).name)
-        numbered = bool(row.numbered)
-        name = name.removesuffix(", 1").removesuffix("（1）") if numbered else name
-        found.append(Choice(code=f"F{row.fn}", name=name, numbered=numbered))
+    for dialect in dialects:
+        for offer in dialect.offers:
+            name = language.name(dialect.spec(offer.example).name)
+            if offer.numbered:
+                name = name.removesuffix(", 1").removesuffix("（1）")
+            found.append(Choice(code=offer.code, name=name, numbered=offer.numbered))
     return found
+
+
+def numbered_code(kind: DeviceKind, code: str, number: str) -> str:
+    """Return a chosen code, with its number if it takes one."""
+    offers = (offer for dialect in dialects_of(kind) for offer in dialect.offers)
+    return (
+        f"{code}.{number}" if any(each.numbered for each in offers if each.code == code) else code
+    )

@@ -10,8 +10,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
-from station.collector.parameter_catalogue import spec_of
-from station.collector.parameters import Device, check_protocol
+from station.collector.parameter_dialects import Device, dialect_of, spec_of
 from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
@@ -25,6 +24,7 @@ from station.handlers.control.parameter_views import (
     ParameterList,
     ParameterView,
     choices_of,
+    numbered_code,
     parameter_view,
 )
 from station.handlers.parts import Parts
@@ -32,7 +32,7 @@ from station.store.objects.meters import Meter
 from station.store.objects.parameters import DeviceKind, Parameter, ParameterState
 
 FIELD_PREFIX = "value."  # Of the inputs of a form, one for each field of a parameter.
-CODE_SIZE_MAX = 12
+CODE_SIZE_MAX = 16
 VALUE_SIZE_MAX = 1000
 
 
@@ -134,14 +134,14 @@ class DeviceParametersHandler(ParameterHandler):
             view.items,
             COLUMNS,
             state_names=STATE_NAMES,
-            choices=self._choices(view),
+            choices=self._choices(device, view),
             link=await find_link(self.parts, link),
         )
 
     async def _view(self, device: Device) -> DeviceParameters:
         problem = ""
         try:
-            check_protocol(device)
+            dialect_of(device)
         except InvalidValue as error:
             problem = self.language.sentence(str(error))
         rows = [] if problem else await self.parts.parameters.rows(device)
@@ -157,11 +157,13 @@ class DeviceParametersHandler(ParameterHandler):
             total=len(items),
         )
 
-    def _choices(self, view: DeviceParameters) -> list[Choice]:
+    def _choices(self, device: Device, view: DeviceParameters) -> list[Choice]:
+        if view.problem:
+            return []
         there = {item.code for item in view.items}
         return [
             each
-            for each in choices_of(self.kind, self.language)
+            for each in choices_of([dialect_of(device)], self.language)
             if each.numbered or each.code not in there
         ]
 
@@ -244,10 +246,7 @@ class ChooseParameterHandler(ParameterHandler):
     @requires(Permission.CONFIGURE)
     async def get(self) -> None:
         query = self.parse_query(ChooseQuery)
-        code = query.code
-        numbered = {each.code: each.numbered for each in choices_of(query.kind, self.language)}
-        if numbered.get(code):
-            code = f"{code}.{query.number}"
+        code = numbered_code(query.kind, query.code, str(query.number))
         self.redirect(f"/{query.kind}s/{query.device}/parameters/{code}", status=303)
 
 

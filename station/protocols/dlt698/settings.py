@@ -56,7 +56,14 @@ PARAMETERS = (
     ObjectRow(0x410A, Text("reactive meter constant", "电能表无功常数")),
     ObjectRow(0x410B, Text("meter model", "电能表型号")),
     ObjectRow(0x4116, Text("settlement days", "结算日")),
-    ObjectRow(0x4204, Text("terminal broadcast time setting", "终端广播校时")),
+    ObjectRow(
+        0x4204,
+        Text("terminal broadcast time setting", "终端广播校时"),
+        attributes={
+            2: Text("to all", "广播校时参数"),
+            3: Text("to single meters", "单地址广播校时参数"),
+        },
+    ),
     ObjectRow(
         0x4300,
         Text("device", "电气设备"),
