@@ -4,6 +4,7 @@ Catalogues are read from their .po files at start. Other rooms say their sentenc
 `Language.sentence` knows the forms of those sentences and says them in the reader's language.
 """
 
+import functools
 import gettext
 import io
 import re
@@ -83,6 +84,7 @@ def _quality(text: str) -> float:
         return 0.0
 
 
+@functools.cache  # Reading it takes a third of a second.
 def _catalogue(code: str) -> gettext.NullTranslations:
     if code == "en":  # The messages themselves are English.
         return gettext.NullTranslations()

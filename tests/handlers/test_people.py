@@ -6,8 +6,10 @@ import pytest
 
 from station.errors import InvalidValue
 from station.handlers.access.people import (
+    _NOBODY,
     ROLES,
     Permission,
+    _hasher,
     hash_password,
     password_is_right,
 )
@@ -21,6 +23,10 @@ def test_password_is_right_only_for_what_was_hashed() -> None:
     assert not password_is_right(password_hash, "correct horse ")
     assert not password_is_right("not a hash", "correct horse")
     assert not password_is_right(None, "correct horse")
+
+
+def test_it_costs_as_much_to_check_a_user_who_is_not_there() -> None:
+    assert not _hasher.check_needs_rehash(_NOBODY)
 
 
 @pytest.mark.parametrize(("size", "is_allowed"), [(7, False), (8, True), (200, True), (201, False)])

@@ -10,6 +10,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
+from compiled_once import CHEAP_HASHER, spare
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.testing import bind_unused_port
 
@@ -22,12 +23,12 @@ from station.collector.budget import Budget
 from station.collector.clocks import Clocks
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
-from station.collector.errands import Tools
 from station.collector.control_errands import Controls
 from station.collector.control_orders import ControlOrders
+from station.collector.errands import Tools
 from station.collector.execution import Execution
-from station.collector.keeper import Keeper
 from station.collector.keep_power import KeepPower
+from station.collector.keeper import Keeper
 from station.collector.memory import DEAD_AFTER, Memory
 from station.collector.parameters import Parameters
 from station.collector.planner import Planner
@@ -44,7 +45,6 @@ from station.frontend.server import FrontServer
 from station.frontend.trace import Trace
 from station.frontend.traffic import TrafficLog
 from station.handlers.access.audit_writer import AuditWriter
-from station.handlers.access.people import hash_password
 from station.handlers.parts import Parts
 from station.handlers.routes import make_application
 from station.handlers.server import make_server
@@ -59,7 +59,8 @@ from station.store.database import Database
 from station.store.objects.users import User
 
 PASSWORD = "correct horse battery"
-PASSWORD_HASH = hash_password(PASSWORD)
+PASSWORD_HASH = CHEAP_HASHER.hash(PASSWORD)
+spare()
 
 CONFIG = Config(
     station="test",
@@ -149,9 +150,9 @@ async def open_office(
         reader = Reader(registry, real.meters, real.readings, feed, zone)
         parameters = Parameters(real, registry, feed, zone)
         clocks = Clocks(real.clocks, registry, feed, zone)
-        execution = Execution(
         keep_power = KeepPower(real, feed)
         controls = Controls(real.control_looks, keep_power, registry, zone)
+        execution = Execution(
             registry=registry,
             meters=real.meters,
             commands=real.commands,
@@ -160,8 +161,8 @@ async def open_office(
             zone=zone,
             terminals=real.terminals,
             tools=Tools(parameters, clocks, registry, zone),
-        )
             controls=controls,
+        )
         commands = Commands(
             registry=registry,
             meters=real.meters,
@@ -172,12 +173,12 @@ async def open_office(
         )
         await commands.start()
         stops.push_async_callback(commands.stop)
-        readers_used = Remembered(real.reader_uses, config.station)
         control_orders = ControlOrders(
             real, commands, keep_power, feed, config.control, station=config.station
         )
         await control_orders.start()
         stops.push_async_callback(control_orders.stop)
+        readers_used = Remembered(real.reader_uses, config.station)
         workplaces = Workplaces(simulated(), readers_used)
         stops.push_async_callback(workplaces.stop)
         agents = Agents(real.reader_agents, workplaces)
@@ -203,10 +204,10 @@ async def open_office(
             "imports": imports,
             "reader": reader,
             "commands": commands,
-            "parameters": parameters,
             "controls": controls,
             "control_orders": control_orders,
             "keep_power": keep_power,
+            "parameters": parameters,
             "scheduler": scheduler,
             "memory": memory,
             "budget": Budget(real.tasks, planner, runner, memory, zone),
