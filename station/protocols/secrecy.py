@@ -2,9 +2,13 @@
 
 In a request of DL/T 645 that carries a password (digest dlt645.md, section 2.1) its three bytes
 become AAH; the level stays, and what a security chip protects (level 98H, 99H) is no password. The
-request may stand alone or be carried by a frame of Q/GDW 1376.1 or DL/T 698.45. The checksums are
-made right again, so that everything else in the frame can still be read.
+request may stand alone or be carried by a frame of Q/GDW 1376.1 or DL/T 698.45. In frames of
+Q/GDW 1376.1 that set or tell parameters (digest qgdw1376_1.md, section 9) the passwords of meters
+in F10 and that of the network in F16 become AAH, too, and so does a PW that is not all zero. The
+checksums are made right again, so that everything else in the frame can still be read.
 """
+
+from collections.abc import Iterator
 
 from station.protocols.checksum import byte_sum
 from station.protocols.dlt645 import functions
@@ -40,6 +44,7 @@ def without_passwords(raw: bytes) -> bytes:
         if size:
             _hide(hidden, at, size)
         at = raw.find(START, at + 1)
+    _hide_parameters(hidden, raw)
     if hidden == raw:
         return raw
     _seal(hidden, raw)
@@ -64,6 +69,60 @@ def _hide(hidden: bytearray, at: int, size: int) -> None:
         if end <= at + size - 2 and (hidden[place] - _OFFSET) & 0xFF not in PROTECTED_LEVELS:
             hidden[place + 1 : end] = bytes(((HIDDEN + _OFFSET) & 0xFF,)) * PASSWORD_SIZE
     hidden[at + size - 2] = byte_sum(bytes(hidden[at : at + size - 2]))
+
+
+def _hide_parameters(hidden: bytearray, raw: bytes) -> None:
+    """Hide what is secret in a frame of Q/GDW 1376.1: its PW, and passwords in parameters."""
+    start = len(raw) - len(raw.lstrip(bytes((qgdw1376.PREAMBLE,))))
+    carrier = raw[start:]
+    if len(carrier) < qgdw1376.FRAME_SIZE_MIN or carrier[5] != START:
+        return
+    if carrier[_AFN_AT] not in _WITH_SECRETS:
+        return
+    try:
+        frame = qgdw1376.Frame.from_bytes(carrier)
+    except (FrameError, ValueError):
+        return
+    first = start + qgdw1376.DATA_START
+    if any(frame.password):
+        end = first + len(frame.data)
+        hidden[end : end + qgdw1376.PASSWORD_SIZE] = _aa(qgdw1376.PASSWORD_SIZE)
+    if (frame.afn, frame.from_terminal) not in _TELL_PARAMETERS:
+        return
+    for identification, passwords_in in _PASSWORDS_IN.items():
+        at = frame.data.find(identification)
+        while at >= 0:
+            unit = at + len(identification)
+            for place, size in passwords_in(frame.data[unit:]):
+                hidden[first + unit + place : first + unit + place + size] = _aa(size)
+            at = frame.data.find(identification, at + 1)
+
+
+def _meters(unit: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where passwords stand in F10: a count, then entries of 27 bytes."""
+    count = int.from_bytes(unit[:2], "little")
+    if len(unit) >= 2 + count * METER_ENTRY_SIZE:
+        for number in range(count):
+            yield 2 + number * METER_ENTRY_SIZE + METER_PASSWORD_AT, METER_PASSWORD_SIZE
+
+
+def _network(unit: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where the password stands in F16: behind the user, each 32 bytes."""
+    if len(unit) >= 2 * NETWORK_TEXT_SIZE:
+        yield NETWORK_TEXT_SIZE, NETWORK_TEXT_SIZE
+
+
+METER_ENTRY_SIZE, METER_PASSWORD_AT, METER_PASSWORD_SIZE = 27, 12, 6
+NETWORK_TEXT_SIZE = 32
+# p0 F10 and p0 F16, as they stand before their data.
+_PASSWORDS_IN = {b"\x00\x00\x02\x01": _meters, b"\x00\x00\x80\x01": _network}
+_AFN_AT = 12
+_WITH_SECRETS = qgdw1376.PASSWORD_DOWN | {qgdw1376.QUERY_PARAMETERS}
+_TELL_PARAMETERS = {(qgdw1376.SET_PARAMETERS, False), (qgdw1376.QUERY_PARAMETERS, True)}
+
+
+def _aa(size: int) -> bytes:
+    return bytes((HIDDEN,)) * size
 
 
 def _seal(hidden: bytearray, raw: bytes) -> None:

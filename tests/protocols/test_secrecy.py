@@ -14,8 +14,17 @@ from station.protocols.dlt698.identifiers import Comdcb, Oad
 from station.protocols.dlt698.proxy import ProxyRequestTransCommand
 from station.protocols.line import LineSettings
 from station.protocols.qgdw1376.forward import forward_request
-from station.protocols.qgdw1376.frame import Address
-from station.protocols.secrecy import without_passwords
+from station.protocols.qgdw1376.frame import (
+    CONTROL,
+    QUERY_PARAMETERS,
+    SET_PARAMETERS,
+    Address,
+)
+from station.protocols.qgdw1376.frame import Frame as TerminalFrame
+from station.protocols.qgdw1376.functions import make_unit, units_of, values_of
+from station.protocols.qgdw1376.requests import answer, ask
+from station.protocols.qgdw1376.units import DataUnit
+from station.protocols.secrecy import HIDDEN, without_passwords
 
 METER = "000000000161"
 SECRET = Authority(4, "123456", "00000099")
@@ -76,6 +85,54 @@ def test_the_password_is_gone_and_nothing_else(carried, name: str) -> None:
     assert kept == without_passwords(carried(make(OTHER))), "the password leaves no trace"
     assert len(kept) == len(raw)
     assert told_of(kept) == told_of(raw), "what is told of a frame holds no password anyway"
+
+
+def list_of_meters(password: str, *, up: bool) -> bytes:
+    """F10 with two meters: set by the station, or told by the terminal."""
+    entry = {
+        "index": 1, "point": 1, "port": 2, "speed": 3, "protocol": 30, "address": METER,
+        "password": password, "tariffs": 4, "decimals_less_1": 1, "integer_digits_less_4": 2,
+        "collector": "0" * 12, "small_class": 0, "big_class": 0,
+    }  # fmt: skip
+    values = {"meters": [entry, {**entry, "index": 2, "point": 2}]}
+    set_up = make_unit(SET_PARAMETERS, 0, 3, dict.fromkeys(("main_ip", "spare_ip"), "10.0.0.1")
+                       | {"main_port": 1, "spare_port": 2, "apn": "x"})  # fmt: skip
+    terminal = Address.from_text("02001234")
+    units = [set_up, make_unit(SET_PARAMETERS, 0, 10, values)]
+    if not up:
+        return ask(SET_PARAMETERS, terminal, units, sequence=1, master=1).to_bytes()
+    request = ask(QUERY_PARAMETERS, terminal, [], sequence=1, master=1)
+    return answer(request, units).to_bytes()
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_passwords_of_meters_in_a_terminals_list(up: bool) -> None:
+    raw = list_of_meters("123456789012", up=up)
+    kept = without_passwords(raw)
+    assert kept == without_passwords(list_of_meters("987654321098", up=up))
+    assert kept != raw
+    assert kept.count(bytes((HIDDEN,)) * 6) == 2
+    frame, before = TerminalFrame.from_bytes(kept), TerminalFrame.from_bytes(raw)
+    one, other = (
+        [values_of(each, unit) for unit in units_of(each).units] for each in (frame, before)
+    )
+    assert one[0] == other[0]
+    for entry, held in zip(one[1]["meters"], other[1]["meters"], strict=True):
+        assert {**entry, "password": ""} == {**held, "password": ""}
+
+
+def test_the_password_of_the_protocol_and_of_the_network() -> None:
+    terminal, clock = Address.from_text("02001234"), [DataUnit(1, 2)]
+    raw = ask(CONTROL, terminal, clock, sequence=1, master=1, password=b"\x12" * 16).to_bytes()
+    assert without_passwords(raw).count(bytes((HIDDEN,)) * 16) == 1
+    plain = ask(CONTROL, terminal, clock, sequence=1, master=1).to_bytes()
+    assert without_passwords(plain) == plain, "all zero says that there is none"
+    network = DataUnit(0, 16, b"user".ljust(32, b"\0") + b"secret".ljust(32, b"\0"))
+    raw = ask(SET_PARAMETERS, terminal, [network], sequence=1, master=1).to_bytes()
+    assert b"secret" not in without_passwords(raw)
+    assert b"user" in without_passwords(raw)
+    asked = ask(QUERY_PARAMETERS, terminal, [network], sequence=1, master=1).to_bytes()
+    assert without_passwords(asked) == asked, "a question tells nothing"
 
 
 @pytest.mark.parametrize(
