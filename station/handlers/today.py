@@ -5,11 +5,9 @@ A meter without a reading today is *waiting* while a run of its task is under wa
 run goes on asking it does not make it wait for its first turn.
 
 Counting walks through every meter and item, in pieces that do not hold up the links. So what was
-counted may be shown again for a while: the longer it took, the longer.
+counted is kept for a while (`station.kept`).
 """
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,12 +16,12 @@ from station.collector.completeness import TaskCompleteness, all_of
 from station.collector.outcome import Cause
 from station.collector.plan import targets_of
 from station.handlers.parts import Parts
+from station.kept import Kept
 from station.store.objects.meters import Meter
 from station.store.objects.runs import Run
 from station.units import day_start, local_day, utc_now
 
 AGE_MIN_S = 2.0  # On a small site a page that is loaded again soon may show the same.
-SHARE_MAX = 0.05  # Of one core for counting, however many pages are open.
 RUNS_LOOKED_AT = 20  # The latest; a meter that does not answer is in every run of its task.
 
 
@@ -44,22 +42,21 @@ class Today:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._counting = asyncio.Lock()
-        self._counts: DayCounts | None = None
-        self._good_until = 0.0
+        self._kept = Kept(self._count, name="counting today", age_min_s=AGE_MIN_S)
 
     async def counts(self) -> DayCounts:
         """Return how today stands; of many who ask at once, one counts."""
-        async with self._counting:
-            today = local_day(utc_now(), self._parts.config.site.zone_info)
-            started = time.monotonic()
-            if self._counts is None or self._counts.day != today or started >= self._good_until:
-                self._counts = await self._count(today)
-                took_s = time.monotonic() - started
-                self._good_until = time.monotonic() + max(AGE_MIN_S, took_s / SHARE_MAX)
-            return self._counts
+        counts = await self._kept.get()
+        if counts.day != self._day():
+            self._kept.forget()
+            counts = await self._kept.get()
+        return counts
 
-    async def _count(self, day: date) -> DayCounts:
+    def _day(self) -> date:
+        return local_day(utc_now(), self._parts.config.site.zone_info)
+
+    async def _count(self) -> DayCounts:
+        day = self._day()
         database = self._parts.database
         tasks = await self._parts.completeness.of_day(day)
         meters = await all_of(database.meters)

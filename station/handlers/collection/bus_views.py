@@ -1,21 +1,17 @@
 """What tasks cost on the buses, as pages and JSON show it.
 
 A *share* is of the time a bus has: 1 is all of it, and more cannot be done in time. Walking through
-every task and meter takes a while on a large site, so the whole picture is kept for some time: the
-longer it took, the longer.
+every task and meter takes a while on a large site, so the whole picture is kept (`station.kept`).
 """
 
-import asyncio
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
 from station.collector.budget import Budget, BusLoad, BusShare
+from station.kept import Kept
 
 AGE_MIN_S = 5.0  # The exchange times it stands on change slowly.
-COUNTING_SHARE_MAX = 0.05  # Of one core, however many pages are open.
 DAY_S = 86_400
 BUSES_SHOWN = 20  # Of one task; the page of the buses has them all.
 
@@ -109,25 +105,20 @@ def bus_view(load: BusLoad) -> BusView:
     )
 
 
-@dataclass
 class Buses:
     """Keeps the last picture of all buses."""
 
-    budget: Budget
-    _counting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _views: list[BusView] = field(default_factory=list)
-    _good_until: float = 0.0
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._kept = Kept(self._views, name="reckoning the buses", age_min_s=AGE_MIN_S)
 
     async def views(self) -> list[BusView]:
-        """Return every bus, the fullest first; of many who ask at once, one counts."""
-        async with self._counting:
-            started = time.monotonic()
-            if started >= self._good_until:
-                loads = await self.budget.of_buses()
-                self._views = sorted(map(bus_view, loads), key=lambda view: (-view.share, view.bus))
-                took_s = time.monotonic() - started
-                self._good_until = time.monotonic() + max(AGE_MIN_S, took_s / COUNTING_SHARE_MAX)
-            return self._views
+        """Return every bus, the fullest first; of many who ask at once, one reckons."""
+        return await self._kept.get()
+
+    async def _views(self) -> list[BusView]:
+        loads = await self._budget.of_buses()
+        return sorted(map(bus_view, loads), key=lambda view: (-view.share, view.bus))
 
     async def load_of(self, task_ids: Sequence[str]) -> dict[str, float]:
         """Return the share of its busiest bus that each of these tasks needs."""
@@ -142,4 +133,4 @@ class Buses:
 
     def changed(self) -> None:
         """Forget the picture, because a task or a meter is another now."""
-        self._good_until = 0.0
+        self._kept.forget()
