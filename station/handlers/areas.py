@@ -35,6 +35,7 @@ WAYS: dict[str, Keeps] = {
             "/users", "/users/new", "/users/*", "/users/*/disable", "/users/*/enable",
             "/users/*/reset", "/users/*/totp", "/users/*/sessions",
             "/roles", "/roles/new", "/roles/*",
+            "/api", "", "/openapi.json",  # The middle one is what is left of the first.
         ),
         Keeps.FREE,
     ),

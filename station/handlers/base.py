@@ -18,6 +18,7 @@ from station.handlers.access.auditing import Audited
 from station.handlers.access.identity import SESSION_COOKIE, status_of
 from station.handlers.access.people import Permission
 from station.handlers.areas import is_open
+from station.handlers.contract import FORMAT, Contract, contract_of
 from station.handlers.download import ROWS_MAX, XLSX_TYPE, Column, to_csv, to_xlsx, writing
 from station.handlers.json_bodies import ZERO, json_value
 from station.handlers.language import LANGUAGES
@@ -54,6 +55,14 @@ class ListQuery(BaseModel):
 class Handler(Audited):
     """A resource: reads bodies into models, writes views as a page or as JSON."""
 
+    _contract: Contract | None = None  # What the method that was asked for takes and gives.
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self._contract = contract_of(type(self), self.request.method or "GET")
+        if self._contract is not None and not self._finished:
+            self._check_query(self._contract)
+
     @property
     def wants_json(self) -> bool:
         """Whether the answer is JSON: under /api, or when the client likes it better."""
@@ -70,6 +79,21 @@ class Handler(Audited):
         return None  # Every page holds a fresh XSRF token, so no two are equal.
 
     # --- what came in -------------------------------------------------------------------------
+
+    def _check_query(self, contract: Contract) -> None:
+        """Raise InvalidValue for names that the query may not have, and for a file's kind."""
+        if self.wants_json and not contract.has_twin:
+            raise HTTPError(405)
+        say, known = self.language.say, contract.names
+        unknown = say("is not known here: this address takes no query")
+        if known:
+            unknown = say("is not known here; known are: %(names)s", names=", ".join(known))
+        strange = [name for name in self.request.query_arguments if name not in known]
+        if strange:
+            raise InvalidValue(strange[0], f"{', '.join(strange)}: {unknown}")
+        if self.wanted_format not in ("", *contract.formats):
+            wanted = say("expected one of %(expected)s", expected=", ".join(contract.formats))
+            raise InvalidValue(FORMAT, f"{FORMAT}: {wanted}")
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Return a text of the address or of a form. Raises HTTPError for one with a zero."""
@@ -143,6 +167,10 @@ class Handler(Audited):
 
     def write_json(self, view: BaseModel) -> None:
         """Write a view as JSON, whoever asks."""
+        if self._contract is not None:
+            answer = self._contract.answer
+            assert answer is not None, "a page alone was promised"
+            assert isinstance(view, answer), f"{answer} was promised, not {type(view).__name__}"
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.write(view.model_dump_json())
 
@@ -192,12 +220,17 @@ class Handler(Audited):
     @property
     def wants_workbook(self) -> bool:
         """Whether the file that is asked for is a workbook; any other is CSV."""
-        return self.get_query_argument("format", "") == "xlsx"
+        return self.wanted_format == "xlsx"
 
     @property
     def is_download(self) -> bool:
         """Whether a file of the whole list is asked for, not one page of it."""
-        return self.get_query_argument("format", "") != ""
+        return self.wanted_format != ""
+
+    @property
+    def wanted_format(self) -> str:
+        """The kind of file that is asked for; empty for a page or JSON."""
+        return self.get_query_argument(FORMAT, "")
 
     def span(self, query: ListQuery) -> tuple[int, int]:
         """Return how many rows to skip and how many to take; a download takes all."""
@@ -307,6 +340,18 @@ class Handler(Audited):
         self.set_status(status_of(error)[0])
         shown = {"typed": self.typed(), "errors": self.problems_of(error), **context}
         self.finish_page(template, **shown)
+
+    def allowed_methods(self) -> list[str]:
+        """The methods that this address answers to; programs have no use for a page alone."""
+        methods = super().allowed_methods()
+        if not self.wants_json:
+            return methods
+        contracts = {method: contract_of(type(self), method) for method in methods}
+        return [
+            method
+            for method, contract in contracts.items()
+            if contract is None or contract.has_twin
+        ]
 
     def problems_of(self, error: StationError) -> dict[str, str]:
         """Return what to write beside each field; an empty field stands for the whole form."""

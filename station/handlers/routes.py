@@ -1,6 +1,7 @@
 """Every address of the station's pages and of its JSON, and the application that serves them."""
 
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ from station.handlers.events import (
     alarms,
     events,
 )
+from station.handlers.interface import explorer
+from station.handlers.interface.document import Interface
 from station.handlers.language import load_languages
 from station.handlers.parts import Parts
 from station.handlers.selling import (
@@ -291,11 +294,19 @@ def routes() -> list[tuple[str, type[RequestHandler]]]:
         ("/", overview.OverviewHandler),
         ("/api/overview", overview.OverviewHandler),
         ("/healthz", health.HealthHandler),
+        ("/api", explorer.ExplorerHandler),
+        ("/api/openapi.json", explorer.DocumentHandler),
         ("/live", live.LiveHandler),
         (LINK_PATH, agents.AgentLinkHandler),
         *FORMS,
         *((f"(?:/api)?{pattern}", handler) for pattern, handler in PAGES),
     ]
+
+
+@cache
+def interface() -> Interface:
+    """Return what programs can ask for."""
+    return Interface(routes())
 
 
 def make_application(parts: Parts, *, cookie_secret: str) -> Application:
@@ -337,6 +348,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
         xsrf_cookie_version=2,
         xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax"},
         hsts_days=parts.config.web.hsts_days,
+        interface=interface(),
         compress_response=True,
         static_path=str(STATIC),
         static_handler_class=static.StaticHandler,

@@ -74,6 +74,7 @@ CONTENT_SECURITY_POLICY = (
     "form-action 'self'; frame-ancestors 'none'"
 )
 DAY_S = 86_400
+METHODS = ("GET", "POST", "PUT", "DELETE")
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -368,10 +369,17 @@ class Identity(RequestHandler):
         if error is not None:
             status, code = status_of(error)
         self.set_status(status)
+        if status == 405:
+            self.set_header("Allow", ", ".join(self.allowed_methods()))
         if isinstance(error, TooManyAttempts):
             self.set_header("Retry-After", f"{error.wait_s:.0f}")
         field = error.field if isinstance(error, InvalidValue) else None
         return ErrorBody(code=code, message=self.message_of(error, status), field=field)
+
+    def allowed_methods(self) -> list[str]:
+        """Return the methods that this address answers to."""
+        closed = RequestHandler._unimplemented_method
+        return [name for name in METHODS if getattr(type(self), name.lower()) is not closed]
 
     def message_of(self, error: BaseException | None, status: int) -> str:
         """Return what to tell the person about an error, in the person's language."""

@@ -21,6 +21,7 @@ from station.handlers.communication.frame_search import (
     keys_of_function,
     search_page,
 )
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.language import Language
 from station.handlers.marking import N_
@@ -167,11 +168,12 @@ class FramesHandler(Handler):
     """/frames, /api/frames"""
 
     @requires(Permission.VIEW)
+    @contract(FrameList, query=FramesQuery, files=(*TABLE, "text"))
     async def get(self) -> None:
         query = self.parse_query(FramesQuery)
         records, total = await self._records(query)
         items = await self._views(records)
-        if self.get_query_argument("format", "") == "text":
+        if self.wanted_format == "text":
             zone = self.parts.config.site.zone_info
             self.send_file(
                 "".join(_line(frame, zone) for frame in reversed(items)), "txt", "text/plain"
@@ -234,10 +236,12 @@ class DecodeHandler(Handler):
     is_act = False
 
     @requires(Permission.VIEW)
+    @contract(None)
     async def get(self) -> None:
         self.finish_page("decode.html", typed={"hex": ""}, cards=[], examples=EXAMPLES)
 
     @requires(Permission.VIEW)
+    @contract(Explained, body=HexBody)
     async def post(self) -> None:
         try:
             body = self.parse_body(HexBody)
