@@ -104,7 +104,7 @@ class TerminalClock:
 
     async def set(self, delay: timedelta, _authority: Authority, /) -> int:
         local = (utc_now() + delay).astimezone(self._zone).replace(tzinfo=None)
-        unit = make_unit(CONTROL, 0, SET_CLOCK, {"clock": WireClock.of(_rounded(local))})
+        unit = make_unit(CONTROL, 0, SET_CLOCK, {"clock": WireClock.of(rounded(local))})
         answer = await self._port.ask(
             CONTROL, [unit], priority=self._priority, timeout_s=TERMINAL_TIMEOUT_S
         )
@@ -159,15 +159,15 @@ class MeterClock:
         if self._way == BROADCAST:
             return await self._broadcast(delay)
         day_id, time_id = CLOCK_PARTS[line.version]
-        local = _rounded((utc_now() + delay).astimezone(line.zone))
+        local = rounded((utc_now() + delay).astimezone(line.zone))
         day = items.encode(line.version, day_id, [local.date()])
         await line.write(day_id, day, authority)
-        local = _rounded((utc_now() + delay).astimezone(line.zone))
+        local = rounded((utc_now() + delay).astimezone(line.zone))
         hour = items.encode(line.version, time_id, [local.time()])
         return (await line.write(time_id, hour, authority)).exchange
 
     async def _broadcast(self, delay: timedelta) -> int:
-        local = _rounded((utc_now() + delay).astimezone(self._line.zone))
+        local = rounded((utc_now() + delay).astimezone(self._line.zone))
         await self._line.tell(requests.broadcast_time(local), wait_s=BROADCAST_WAIT_S)
         return 0
 
@@ -236,6 +236,6 @@ def pause_before(now: datetime, zone: ZoneInfo) -> timedelta:
     return timedelta()
 
 
-def _rounded(local: datetime) -> datetime:
+def rounded(local: datetime) -> datetime:
     """Return the nearest whole second: the wire carries no more."""
     return (local + HALF_SECOND).replace(microsecond=0)

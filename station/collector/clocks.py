@@ -12,6 +12,10 @@ from station.collector.clock import (
     TerminalClock,
 )
 from station.collector.control import MeterLine
+from station.collector.drivers.base import NoMemory
+from station.collector.drivers.dlt698_talk import Port698, Talk698, port_of
+from station.collector.items import DLT698
+from station.collector.object_clock import TIMEOUT_S, ObjectClock
 from station.collector.parameter_catalogue import QGDW1376
 from station.collector.parameter_dialects import Device, kind_of
 from station.errors import ExchangeError, InvalidValue
@@ -44,9 +48,21 @@ class Clocks:
     ) -> ClockLine:
         """Return a clock to look at and to set. Raises LinkDown, and InvalidValue (protocol)."""
         check_clock(device)
+        if device.protocol == DLT698:
+            return self._object_clock(device, priority)
         if isinstance(device, Terminal):
             return TerminalClock(self._registry.terminal(device.address), self._zone, priority)
         return MeterClock(MeterLine(self._registry.bus(device), device, self._zone), way)
+
+    def _object_clock(self, device: Device, priority: Priority) -> ObjectClock:
+        address = device.address
+        if isinstance(device, Terminal):
+            port: Port698 = self._registry.terminal(address)
+            talk = Talk698(port, address, address, priority=priority, memory=NoMemory())
+            return ObjectClock(talk, self._zone, "terminal", TIMEOUT_S)
+        port = port_of(self._registry, device, priority)
+        talk = Talk698(port, address, address, priority=priority, memory=NoMemory())
+        return ObjectClock(talk, self._zone, "meter")
 
     async def check(self, device: Device) -> Look:
         """Look at a clock and keep what it shows. Raises what `line` and an exchange raise."""
@@ -78,8 +94,13 @@ class Clocks:
         self._feed.announce("clocks", {"device": device.address})
 
 
+def way_of(device: Device, way: str) -> str:
+    """Return the way to set a clock: a broadcast is for meters of DL/T 645 alone."""
+    return way if isinstance(device, Meter) and device.protocol != DLT698 else SET
+
+
 def check_clock(device: Device) -> None:
     """Refuse a device whose clock is not set from here. Raises InvalidValue."""
-    known = [QGDW1376] if isinstance(device, Terminal) else [each.value for each in Version]
-    if device.protocol not in known:
+    others = [QGDW1376] if isinstance(device, Terminal) else [each.value for each in Version]
+    if device.protocol not in (DLT698, *others):
         raise InvalidValue("protocol", f"clocks of {device.protocol} are not set from here")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from station.collector.clock import BROADCAST, CLOCK_WORD, SET, ClockErrand
-from station.collector.clocks import Clocks, check_clock
+from station.collector.clocks import Clocks, check_clock, way_of
 from station.collector.control import Deed, Finding, Mandate, MeterLine, deed_of
 from station.collector.parameter_dialects import Device
 from station.collector.parameter_lines import ParameterLine, Told
@@ -160,7 +160,7 @@ def errand_of(command: Command, device: Device, tools: Tools) -> Errand:
     what = command.what
     parameters = tools.parameters
     if is_clock(what):
-        way = str(what["way"])
+        way = way_of(device, str(what["way"]))
         line_of_clock = tools.clocks.line(device, way=way)
         return ClockErrand(line_of_clock, way, partial(tools.clocks.note, device))
     if PARAMETERS in what:

@@ -16,7 +16,6 @@ from station.errors import InvalidValue
 from station.protocols.dlt698.objects import name_of
 from station.words import Text
 
-DLT698 = "dlt698.45"
 SOURCE = "DL/T 698.45-2017, {} attribute {}"
 CODE_SIZE = 8  # Of an OAD in hex.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from station.collector.control import MeterLine
+from station.collector.items import DLT698
 from station.collector.meter_catalogue import (
     METER_MAIN,
     METER_MAIN_1997,
@@ -21,7 +22,6 @@ from station.collector.meter_catalogue import (
 )
 from station.collector.object_catalogue import (
     CODE_SIZE,
-    DLT698,
     OBJECT_MAIN,
     OBJECT_ROWS,
     object_code,

@@ -2,8 +2,8 @@
 caller's.
 
 It answers GET for single objects, lists of them and records of its two stores, which it selects by
-their freeze time; it keeps as many as the 2007 meter. Its relay obeys. Everything else it does not
-know.
+their freeze time; it keeps as many as the 2007 meter. Its relay obeys, its clock is set. Everything
+else it does not know.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 from station.protocols.dlt645.formats import Timed
 from station.protocols.dlt698 import get, requests
+from station.protocols.dlt698 import set as writing
 from station.protocols.dlt698.apdu import decode_apdu
 from station.protocols.dlt698.association import ServerError
-from station.protocols.dlt698.dar import Dar
+from station.protocols.dlt698.dar import SUCCESS, Dar
 from station.protocols.dlt698.data import (
     NULL,
     BitString,
@@ -97,7 +98,20 @@ class ObjectMeter:
             return get.GetResponseNormalList(asked.piid, results)
         if isinstance(asked, get.GetRequestRecord):
             return get.GetResponseRecord(asked.piid, self.records(asked.query, now))
+        if isinstance(asked, writing.SetRequestNormal):
+            dar = self._set(asked.item, now)
+            return writing.SetResponseNormal(asked.piid, writing.SetResult(asked.item.oad, dar))
         return ServerError(getattr(asked, "piid", 0), NOT_SUPPORTED)
+
+    def _set(self, item: writing.SetItem, now: datetime) -> Dar:
+        """Set the clock, which is all that it lets itself be set."""
+        if item.oad != Oad.of(0x4000):
+            return UNDEFINED
+        local = item.data.value.local if isinstance(item.data.value, DateTimeS) else None
+        if local is None:
+            return OUT_OF_RANGE
+        self._metering.set_clock(now, local)
+        return SUCCESS
 
     def result(self, oad: Oad, now: datetime) -> AttributeResult:
         """Return an object as it is at a moment."""

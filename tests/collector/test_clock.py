@@ -9,16 +9,17 @@ import pytest
 from small_site import DEAD, METER, OLD, TERMINAL
 
 from station.collector.clock import BROADCAST, ClockErrand, look_of, pause_before
-from station.collector.clocks import Clocks
+from station.collector.clocks import Clocks, way_of
 from station.collector.control import Mandate
 from station.errors import InvalidValue, MeterTimeout, Refused
 from station.protocols.dlt645 import Version
 from station.protocols.dlt645.requests import Authority
 from station.simulator.site import LineSite, MeterSite, Site, TerminalSite
-from station.store.objects.meters import Meter
+from station.store.objects.terminals import Terminal
 from station.units import utc_now
 
 ZONE = ZoneInfo("Asia/Shanghai")
+OBJECTS = "99000698"
 AT = datetime(2026, 5, 6, 4, 30, tzinfo=timezone.utc)  # 12:30 at the site.
 
 
@@ -88,7 +89,7 @@ async def test_what_clocks_show_is_kept(collecting: Any, clocks: Clocks) -> None
     with pytest.raises(MeterTimeout):
         await clocks.check(dead)
     with pytest.raises(InvalidValue):
-        await clocks.check(Meter("01", "", link=TERMINAL, protocol="dlt698.45"))
+        await clocks.check(Terminal("dtu-1", "", protocol="dtu"))
     found, total = await database.clocks.list()
     assert (total, [each.device for each in found]) == (4, [TERMINAL, METER, OLD, DEAD])
     assert found[-1].problem
@@ -115,6 +116,37 @@ async def test_setting_a_clock_reckons_the_way_in(
     assert abs(finding.result["deviation_s"]) <= 1.1
     (kept,) = await collecting.database.clocks.of([device.address])
     assert kept.deviation_ms is not None
+
+
+@pytest.mark.parametrize("device", ["terminal", "meter"])
+async def test_clocks_of_objects_are_looked_at_and_set(
+    collecting: Any, clocks: Clocks, device: str
+) -> None:
+    """A terminal of DL/T 698.45, and a meter behind it: some 0.1 s for each exchange."""
+    meter = MeterSite(address=METER, protocol="dlt698.45", clock_offset_s=-600)
+    there = Site(
+        terminals=(
+            TerminalSite(
+                address=OBJECTS, protocol="dlt698.45", delay_ms=(100, 100), clock_offset_s=90,
+                lines=(LineSite(meters=(meter,)),),
+            ),
+        )
+    )  # fmt: skip
+    await collecting.enter(there)
+    await collecting.dial_in(there)
+    stores = collecting.database
+    found = await (
+        stores.terminals.get(OBJECTS) if device == "terminal" else stores.meters.get(METER)
+    )
+    look = await clocks.check(found)
+    assert look.deviation_s == pytest.approx(90 if device == "terminal" else -600, abs=2)
+    assert look.exchange > 0
+    way = way_of(found, BROADCAST)
+    errand = ClockErrand(clocks.line(found, way=way), way, lambda look: clocks.note(found, look))
+    await errand.perform(Mandate(Authority(), utc_now() + timedelta(minutes=5)))
+    finding = await errand.outcome(None)
+    assert finding.verdict == "done"
+    assert abs(finding.result["deviation_s"]) <= 2
 
 
 async def test_a_broadcast_does_not_reach_a_clock_far_out(collecting: Any, clocks: Clocks) -> None:

@@ -14,13 +14,16 @@ from typing import NamedTuple, Protocol
 from station.collector.drivers.base import (
     ATTEMPTS_MAX,
     Memory,
+    NoMemory,
     Refusals,
     conversation,
     transfer_s,
 )
+from station.collector.items import DLT698
 from station.errors import BadAnswer, MeterTimeout, Refused
 from station.frontend.inquiries import Inquiry698
 from station.frontend.link import Answer, Bus, FrameT, Inquiry, Priority
+from station.frontend.registry import Registry
 from station.protocols.dlt698 import get, proxy, requests
 from station.protocols.dlt698.apdu import decode_apdu
 from station.protocols.dlt698.association import (
@@ -36,6 +39,7 @@ from station.protocols.dlt698.frame import NO_CLIENT, Frame, ServerAddress
 from station.protocols.dlt698.get import RecordQuery
 from station.protocols.dlt698.identifiers import Oad
 from station.protocols.faults import FrameError
+from station.store.objects.meters import Meter
 
 PROXY_MARGIN_S = 10.0  # For the way to a terminal and back (digest, section 11).
 RECORDS_SIZE = 512  # Of an answer with records, as `dlt698_records` asks for them.
@@ -233,6 +237,17 @@ class ForwardingBus:
             if not await self._terminal.associate():
                 raise
         return await self._bus.exchange(inquiry, priority=priority, timeout_s=timeout_s)
+
+
+def port_of(registry: Registry, meter: Meter, priority: Priority) -> Port698:
+    """Return the way to a meter of DL/T 698.45, whatever it hangs on. Raises LinkDown."""
+    bus = registry.bus(meter)
+    terminal = registry.terminals.get(meter.link)
+    if terminal is None or terminal.protocol != DLT698 or terminal.address == meter.address:
+        return bus
+    port, address = registry.terminal(terminal.address), terminal.address
+    talk = Talk698(port, address, address, priority=priority, memory=NoMemory())
+    return ForwardingBus(bus, talk)
 
 
 class DirectAsker:
