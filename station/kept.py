@@ -25,12 +25,18 @@ class Kept(Generic[Picture]):
     """One picture, and how to make it."""
 
     def __init__(
-        self, make: Callable[[], Awaitable[Picture]], *, name: str, age_min_s: float
+        self,
+        make: Callable[[], Awaitable[Picture]],
+        *,
+        name: str,
+        age_min_s: float,
+        old_max_s: float = OLD_MAX_S,
     ) -> None:
-        """`age_min_s` is how long it may be shown in any case."""
+        """`age_min_s` is how long it may be shown in any case, `old_max_s` how long at most."""
         self._make = make
         self._name = name
         self._age_min_s = age_min_s
+        self._old_max_s = old_max_s
         self._making = asyncio.Lock()
         self._picture: Picture | None = None
         self._made_at = 0.0
@@ -59,7 +65,7 @@ class Kept(Generic[Picture]):
         age_s = time.monotonic() - self._made_at
         if age_s < max(self._age_min_s, self._took_s / SHARE_MAX):
             return self._picture
-        if self._took_s < QUICK_S or age_s > max(OLD_MAX_S, 2 * self._took_s / SHARE_MAX):
+        if self._took_s < QUICK_S or age_s > max(self._old_max_s, 2 * self._took_s / SHARE_MAX):
             return None
         if self._renewing is None or self._renewing.done():
             self._renewing = tasks.spawn(self._renew_behind(), name=self._name)

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from station.collector import grid, plan
 from station.collector.items import ITEM_BY_CODE
+from station.collector.roll import Roll
 from station.store.database import Database
 from station.store.objects.coverage import HoleCause
 from station.store.objects.meters import Meter
@@ -22,12 +22,9 @@ from station.store.objects.tasks import Task
 from station.store.objects.terminals import Terminal
 from station.units import MINUTE, day_start, utc_now
 
-Thing = TypeVar("Thing")
-
 GRACE = timedelta(minutes=2)  # A moment counts once there has been time to read it.
 DAY = timedelta(days=1)
 TASKS_MAX = 1000
-THINGS_PER_PAGE = 1000  # Read in pieces of some 10 ms.
 SHEETS_PER_STEP = 4_000  # Counted at a time: some 10 ms of work.
 
 
@@ -62,22 +59,26 @@ class MeterDays:
 class Completeness:
     """Counts what is there."""
 
-    def __init__(self, database: Database, zone: ZoneInfo) -> None:
+    def __init__(self, database: Database, zone: ZoneInfo, roll: Roll | None = None) -> None:
+        """`roll` is told when the archive changes; without one it is read as it stands now."""
         self._database = database
         self._zone = zone
+        self._roll = roll or Roll(database.meters, database.terminals)
 
     async def targets(self, task: Task) -> list[Meter]:
         """Return the meters that a task reads, by address."""
-        return plan.targets_of(task, await all_of(self._database.meters), await self.terminals())
+        devices = await self._roll.devices()
+        return plan.targets_of(task, devices.meters, devices.terminals)
 
-    async def terminals(self) -> dict[str, Terminal]:
+    async def terminals(self) -> Mapping[str, Terminal]:
         """Return all terminals, by address."""
-        return {each.address: each for each in await all_of(self._database.terminals)}
+        return (await self._roll.devices()).terminals
 
     async def of_day(self, day: date) -> list[TaskCompleteness]:
         """Return the completeness of a local day, task by task; paused tasks are left out."""
         tasks, _ = await self._database.tasks.list(limit=TASKS_MAX)
-        meters, terminals = await all_of(self._database.meters), await self.terminals()
+        devices = await self._roll.devices()
+        meters, terminals = devices.meters, devices.terminals
         found = []
         for task in tasks:
             if task.enabled:
@@ -132,22 +133,6 @@ class Completeness:
             return await readings.coverage(meters, items, first_day, last_day)
         stored = await readings.stored_slots(meters, items, first_day, last_day)
         return {key: _bits(slots, expected.grid_min) for key, slots in stored.items()}
-
-
-class Listed(Protocol[Thing]):
-    """A store that lists its things page by page."""
-
-    async def list(self, *, skip: int, limit: int) -> tuple[list[Thing], int]: ...
-
-
-async def all_of(store: Listed[Thing]) -> list[Thing]:
-    """Return all meters or terminals by address, read in pieces."""
-    found: list[Thing] = []
-    while True:
-        page, total = await store.list(skip=len(found), limit=THINGS_PER_PAGE)
-        found += page
-        if not page or len(found) >= total:
-            return found
 
 
 @dataclass

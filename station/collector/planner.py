@@ -5,7 +5,6 @@ in between.
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from station.collector import plan
 from station.collector.items import ITEM_BY_CODE
 from station.collector.memory import Memory
 from station.collector.plan import Span, Want, Way
+from station.collector.roll import Roll
 from station.collector.rounds import MeterWork
 from station.errors import DatabaseDown
 from station.store.objects.meters import Meter, Meters
@@ -27,11 +27,9 @@ from station.store.objects.tasks import Task
 from station.store.objects.terminals import Terminal, Terminals
 from station.units import MINUTE, day_start, local_day, utc_now
 
-METERS_READ_AT_ONCE = 200  # From the archive: some 5 ms.
 # A new task with weeks to fill wants millions of points: they are taken in portions.
 POINTS_MAX = 200_000  # Of one run: some 40 MB, and 20 ms for the collector of garbage.
 METER_POINTS_MAX = 5_000  # The newest ones of one meter: some weeks of an item.
-ARCHIVE_KEPT_S = 60.0  # Links that come up one by one plan the same meters again and again.
 METERS_AT_ONCE = 25  # In one query of what is stored.
 METERS_PER_TURN = 5  # Some milliseconds of planning, then others have their turn.
 PAUSES_S = (0.5, 1.0, 2.0, 5.0)  # While the database is down; the last one repeats.
@@ -47,15 +45,6 @@ class Holes:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Archive:
-    """What the archive held at a moment of the monotonic clock."""
-
-    meters: list[Meter]
-    terminals: Mapping[str, Terminal]
-    read_at: float
-
-
 class Planner:
     """Plans runs from the archive, the readings and what is remembered of the meters."""
 
@@ -67,27 +56,19 @@ class Planner:
         memory: Memory,
         zone: ZoneInfo,
     ) -> None:
-        self._meters = meters
-        self._terminals = terminals
+        self.roll = Roll(meters, terminals)
         self._readings = readings
         self._memory = memory
         self._zone = zone
-        self._archive: _Archive | None = None
-        self._changes = 0
 
     def archive_changed(self) -> None:
         """Have the archive read again before the next run."""
-        self._changes += 1
-        self._archive = None
+        self.roll.archive_changed()
 
     async def targets(self, task: Task) -> tuple[list[Meter], Mapping[str, Terminal]]:
         """Return the meters that a task reads, and all terminals by address."""
-        archive = self._archive
-        if archive is None or time.monotonic() - archive.read_at > ARCHIVE_KEPT_S:
-            changes = self._changes
-            archive = await self._read_archive()
-            self._archive = archive if changes == self._changes else None
-        return plan.targets_of(task, archive.meters, archive.terminals), archive.terminals
+        devices = await patiently(self.roll.devices)
+        return plan.targets_of(task, devices.meters, devices.terminals), devices.terminals
 
     async def snapshot(self, task: Task, moment: datetime) -> list[MeterWork]:
         """Return every item of every meter of a task, to be read live at this minute."""
@@ -166,17 +147,6 @@ class Planner:
             if more:
                 break
         return Holes(list(found.values()), more)
-
-    async def _read_archive(self) -> "_Archive":
-        read_at = time.monotonic()
-        terminals = {each.address: each for each in await patiently(self._terminals.many)}
-        meters: list[Meter] = []
-        while True:
-            last = meters[-1].address if meters else ""
-            some = await patiently(partial(self._meters.after, last, METERS_READ_AT_ONCE))
-            meters += some
-            if len(some) < METERS_READ_AT_ONCE:
-                return _Archive(meters, terminals, read_at)
 
     async def _missing(
         self,

@@ -15,6 +15,7 @@ from station.collector.keep_power import KeepPower
 from station.collector.memory import Memory
 from station.collector.parameters import Parameters
 from station.collector.reader import Reader
+from station.collector.roll import Roll
 from station.collector.scheduler import Scheduler
 from station.config import Config
 from station.frontend.blocking import Blocking
@@ -56,6 +57,7 @@ class Parts:
     parameters: Parameters
     scheduler: Scheduler
     memory: Memory
+    roll: Roll
     budget: Budget
     completeness: Completeness
     workplaces: Workplaces

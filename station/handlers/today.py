@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from station.collector.completeness import TaskCompleteness, all_of
+from station.collector.completeness import TaskCompleteness
 from station.collector.outcome import Cause
 from station.collector.plan import targets_of
 from station.handlers.parts import Parts
@@ -59,7 +59,7 @@ class Today:
         day = self._day()
         database = self._parts.database
         tasks = await self._parts.completeness.of_day(day)
-        meters = await all_of(database.meters)
+        meters = (await self._parts.roll.devices()).meters
         stored = await database.readings.count([meter.address for meter in meters], day)
         asked, silent = silent_meters(tasks)
         waiting = set(silent).intersection(await self._under_way(tasks, meters, day))
@@ -81,7 +81,7 @@ class Today:
         if not active:
             return set()
         reached = [meter for meter in meters if parts.registry.find(meter.link) is not None]
-        terminals = {each.address: each for each in await all_of(parts.database.terminals)}
+        terminals = (await parts.roll.devices()).terminals
         found = {
             meter.address
             for each in tasks

@@ -128,7 +128,7 @@ async def collecting(database: Database, zone: ZoneInfo) -> AsyncIterator[Collec
         scheduler,
         Archive(database, registry, channels, scheduler, memory),
         Reader(registry, database.meters, database.readings, feed, zone),
-        Completeness(database, zone),
+        Completeness(database, zone, planner.roll),
         feed,
         memory,
         Budget(database.tasks, planner, runner, memory, zone),
