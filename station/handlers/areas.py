@@ -29,7 +29,8 @@ class Keeps(Enum):
 WAYS: dict[str, Keeps] = {
     **dict.fromkeys(
         (
-            "/healthz", "/login", "/login/code", "/logout", "/language", "/theme", "/password",
+            "/healthz", "/login", "/login/code", "/logout", "/language", "/theme", "/columns",
+            "/password",
             "/sessions", "/sessions/end", "/sessions/*", "/tokens",
             "/totp", "/totp/confirm", "/totp/off", "/frames/decode",
             "/users", "/users/new", "/users/*", "/users/*/disable", "/users/*/enable",

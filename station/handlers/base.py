@@ -17,12 +17,19 @@ from station.errors import InvalidValue, StationError
 from station.handlers.access.auditing import Audited
 from station.handlers.access.identity import SESSION_COOKIE, status_of
 from station.handlers.access.people import Permission
-from station.handlers.areas import is_open
+from station.handlers.areas import is_open, shape_of
 from station.handlers.contract import FORMAT, Contract, contract_of
 from station.handlers.download import ROWS_MAX, XLSX_TYPE, Column, to_csv, to_xlsx, writing
 from station.handlers.json_bodies import ZERO, json_value
 from station.handlers.language import LANGUAGES
 from station.handlers.problems import InvalidBody, invalid_body
+from station.handlers.tables import (
+    Table,
+    check_sort,
+    chosen_table,
+    remembered_table,
+    usual_table,
+)
 from station.handlers.templating import render
 from station.units import utc_now
 
@@ -39,7 +46,14 @@ class Nothing(BaseModel):
     """The answer to a change after which there is nothing to show."""
 
 
-class ListQuery(BaseModel):
+class TableQuery(BaseModel):
+    """How a table is shown: by which column it is sorted, and which columns there are."""
+
+    sort: str = Field("", max_length=40)  # With a minus in front the last one comes first.
+    columns: str | None = Field(None, max_length=1000)  # Those of the page and its files.
+
+
+class ListQuery(TableQuery):
     """What the address of a list says: a text to look for, and which part to show."""
 
     text: str | None = Field(None, max_length=100)
@@ -182,11 +196,40 @@ class Handler(Audited):
         columns: Sequence[Column[Row]],
         **context: Any,
     ) -> None:
-        """Write a list: as a page, as JSON, or as the file that the query's `format` names."""
+        """Write a list: as a page, as JSON, or as the file that the query's `format` names.
+
+        `filter` is the list's query. Raises InvalidValue for an order or a column that is not.
+        """
+        given = context.get("filter")
+        query = given if isinstance(given, TableQuery) else TableQuery()
         if self.is_download:
-            await self.send_table(rows, columns)
+            await self.send_table(rows, self.file_columns(columns, query))
         else:
-            self.show(template, view, **context)
+            self.show(template, view, **context, the_table=await self.table_of(columns, query))
+
+    def file_columns(
+        self, columns: Sequence[Column[Row]], query: TableQuery
+    ) -> Sequence[Column[Row]]:
+        """Return the columns of a file: those of the query, or all. Raises InvalidValue."""
+        check_sort(columns, query.sort)
+        if query.columns is None:
+            return columns
+        return chosen_table(usual_table(columns), query.columns).written
+
+    async def table_of(self, columns: Sequence[Column[Row]], query: TableQuery) -> Table[Row]:
+        """Return a table as the query names it, as the person left it, or as it usually is.
+
+        Raises InvalidValue for an order or a column that is not.
+        """
+        check_sort(columns, query.sort)
+        name = shape_of(self.request.path, self.path_args)
+        usual = usual_table(columns, name, query.sort)
+        if query.columns is not None:
+            return chosen_table(usual, query.columns)
+        if self.wants_json or self.user is None:
+            return usual
+        choices = self.parts.database.table_choices
+        return remembered_table(usual, await choices.find(self.user.name, name))
 
     async def send_table(self, rows: Sequence[Row], columns: Sequence[Column[Row]]) -> None:
         """Write a table as a workbook for `format=xlsx`, else as CSV."""

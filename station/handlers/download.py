@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Generic, TypeVar
@@ -30,6 +30,7 @@ _DIGITS_MAX = 15  # the digits of a number in it,
 _YEAR_MIN = 1900  # the first year that it knows,
 _TITLE_SIZE_MAX = 31  # and the characters of a sheet's name.
 _TITLE_FORBIDDEN = re.compile(r"[\[\]:*?/\\']")
+_WORDS = re.compile("[a-z0-9]+")
 _WIDTH_MIN, _WIDTH_MAX = 10, 40  # Characters of a column: an address fits, a long text is cut.
 _ROWS_MEASURED = 200  # These say how wide the columns are.
 
@@ -41,10 +42,30 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """One column: its head, a message of the catalogue, and how a row fills it."""
+    """One column: its head, a message of the catalogue, and how a row fills it.
+
+    `key` names it in addresses; without one it is made of the title. On a page the head is `head`,
+    with the `unit` behind it. What stands `within` another column is written in that one's cell on
+    a page, and beside it in a file; `more` is shown when it is chosen. `sort` is what the list can
+    be sorted by here, with a minus where the largest or latest come first at the first click.
+    `look` are classes of its cells.
+    """
 
     title: str
     value: Callable[[Row], object]
+    _: KW_ONLY
+    key: str = ""
+    head: str = ""
+    unit: str = ""
+    within: str = ""
+    more: bool = False
+    sort: str = ""
+    look: str = ""
+
+    @property
+    def name(self) -> str:
+        """What addresses call it: `last_seen`."""
+        return self.key or "_".join(_WORDS.findall(self.title.lower()))
 
 
 def to_csv(

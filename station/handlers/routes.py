@@ -91,6 +91,7 @@ from station.handlers.selling import (
     limits,
     orders,
     readers,
+    order_views,
     receipts,
     shifts,
     tariffs,
@@ -98,6 +99,7 @@ from station.handlers.selling import (
 from station.handlers.sentences import ROLE_NAMES
 from station.handlers.templating import make_environment
 from station.handlers.today import Today
+from station.handlers.tables import usual_table
 from station.prepaid.readers.agent_wire import LINK_PATH
 
 STATIC = Path(__file__).parent / "static"
@@ -113,6 +115,7 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/theme", preferences.ThemeHandler),
     ("/password", password.PasswordHandler),
     ("/search", search.SearchHandler),
+    ("/columns", preferences.ColumnsHandler),
     ("/links", links.LinksHandler),
     ("/links/([^/]+)", links.LinkHandler),
     ("/links/([^/]+)/adopt", links.AdoptHandler),
@@ -342,6 +345,11 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             Buses(parts.budget),
         ),
     }
+            usual={
+                "runs": usual_table(runs.COLUMNS),
+                "orders": usual_table(order_views.COLUMNS),
+                "account_orders": usual_table(order_views.OWN_COLUMNS),
+            },
     return Application(
         [URLSpec(pattern + "$", handler, given) for pattern, handler in routes()],
         cookie_secret=cookie_secret,

@@ -45,6 +45,10 @@ UNITS = (N_("yuan"),)  # The others are the same in every language.
 
 SENTENCES: tuple[str, ...] = (
     *ALARM_SENTENCES,
+    N_("expected some of %(names)s"),
+    N_("expected one of %(names)s"),
+    N_("this list has one order"),
+    N_("the columns of %(number)s tables are remembered already"),
     *ARCHIVE_SENTENCES,
     *AUDIT_SENTENCES,
     *CARD_SENTENCES,

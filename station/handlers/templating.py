@@ -16,6 +16,7 @@ from markupsafe import Markup
 from station.handlers.language import Language
 from station.handlers.selling.money import yuan, yuan_typed
 from station.units import UTC
+from station.words import Text
 
 HERE = Path(__file__).parent
 ICONS = HERE / "static" / "vendor" / "icons"
@@ -55,6 +56,7 @@ def make_environment(language: Language, zone: ZoneInfo) -> Environment:
     environment.filters.update(
         moment=lambda value, **parts: moment(value, zone, **parts),
         lasting=lambda value: lasting(value, language),
+        cell=lambda value: cell(value, language, zone),
         count=lambda value: format_decimal(value, locale=language.locale),
         size=size,
         yuan=yuan,
@@ -101,6 +103,17 @@ def moment(
     return Markup('<time datetime="{}"><span>{}</span> {}</time>').format(
         value.astimezone(UTC).isoformat().replace("+00:00", "Z"), local.date().isoformat(), time
     )
+
+
+def cell(value: object, language: Language, zone: ZoneInfo) -> str:
+    """Return the value of a column as a page writes it; a dash when there is none."""
+    if isinstance(value, Text):
+        return language.name(value)
+    if isinstance(value, bool):
+        return language.say("yes") if value else language.say("no")
+    if isinstance(value, datetime):
+        return moment(value, zone)
+    return "–" if value is None or value == "" else str(value)
 
 
 def lasting(value: timedelta, language: Language) -> str:

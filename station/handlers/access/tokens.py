@@ -13,7 +13,7 @@ from station.handlers.access.sessions import COLUMNS, SessionHandler, SessionLis
 from station.handlers.access.token_rules import DAYS, DAYS_MAX, LABEL_SIZE_MAX, new_api_token
 from station.handlers.base import TableQuery
 from station.handlers.contract import TABLE, contract
-from station.handlers.tables import in_order
+from station.handlers.tables import sorted_rows
 
 LASTINGS = (7, 30, 90, 180, 366)  # Days that the form offers.
 
@@ -46,7 +46,7 @@ class TokensHandler(SessionHandler):
     async def get(self) -> None:
         query = self.parse_query(TableQuery)
         view = await self._own()
-        view.items = [*in_order(view.items, COLUMNS, query.sort, self.language)]
+        view.items = [*sorted_rows(view.items, COLUMNS, query.sort, self.language)]
         typed = {"label": "", "permissions": [Permission.VIEW.value], "days": DAYS}
         await self.show_list(
             "tokens.html",

@@ -76,13 +76,15 @@ class PasswordView(BaseModel):
 
 
 COLUMNS = (
-    Column[UserView](N_("User name"), lambda user: user.name),
-    Column[UserView](N_("Full name"), lambda user: user.full_name),
-    Column[UserView](N_("Role"), lambda user: user.role),
-    Column[UserView](N_("Kept out"), lambda user: user.is_disabled),
-    Column[UserView](N_("Login codes"), lambda user: user.has_totp),
-    Column[UserView](N_("Last login"), lambda user: user.last_login),
-    Column[UserView](N_("Entered"), lambda user: user.created_at),
+    Column[UserView](N_("User name"), lambda user: user.name, sort="name"),
+    Column[UserView](N_("Full name"), lambda user: user.full_name, look="only-wide"),
+    Column[UserView](N_("Role"), lambda user: user.role, sort="role"),
+    Column[UserView](N_("Kept out"), lambda user: user.is_disabled, head=N_("State")),
+    Column[UserView](N_("Login codes"), lambda user: user.has_totp, look="only-wide"),
+    Column[UserView](
+        N_("Last login"), lambda user: user.last_login, sort="-last_login", look="only-wide nowrap"
+    ),
+    Column[UserView](N_("Entered"), lambda user: user.created_at, more=True),
 )
 
 
@@ -132,7 +134,7 @@ class UsersHandler(UserHandler):
         query = self.parse_query(UsersQuery)
         skip, limit = self.span(query)
         users, total = await self.parts.database.users.page(
-            query.text, query.role, skip=skip, limit=limit
+            query.text, query.role, skip=skip, limit=limit, sort=query.sort
         )
         rows = [user_view(user) for user in users]
         view = UserList(items=rows, total=total)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -19,8 +20,10 @@ from station.handlers.base import ListQuery, Nothing
 from station.handlers.collection.item_groups import grouped
 from station.handlers.collection.readings import CurveHandler, ReadingView
 from station.handlers.communication.link_views import LINKS_MAX, LinkView, find_link
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import check_sort
 from station.store.objects.meters import Meter
 from station.store.objects.readings import Reading
 from station.units import local_day, utc_now
@@ -34,6 +37,20 @@ class MetersQuery(ListQuery):
     link: str | None = Field(None, max_length=64)
     place: str | None = Field(None, max_length=32)  # A place's id, with all below it.
     silent: bool = False  # Only those that should have said something today and did not.
+
+
+class NewMeterQuery(BaseModel):
+    """The terminal or channel that a new meter hangs on."""
+
+    link: str = Field("", max_length=64)
+
+
+class MeterPageQuery(BaseModel):
+    """The curve that the page opens with: an item, and the days, both included."""
+
+    item: str = Field("", max_length=64)
+    first: str = Field("", alias="from", max_length=32)
+    last: str = Field("", alias="to", max_length=32)
 
 
 class MeterChange(BaseModel):
@@ -115,17 +132,31 @@ class MeterView(BaseModel):
 
 
 COLUMNS = (
-    Column[MeterRow](N_("Address"), lambda meter: meter.address),
-    Column[MeterRow](N_("Name"), lambda meter: meter.name),
-    Column[MeterRow](N_("Protocol"), lambda meter: meter.protocol),
-    Column[MeterRow](N_("Link"), lambda meter: meter.link),
-    Column[MeterRow](N_("State"), lambda meter: meter.link_state),
-    Column[MeterRow](N_("Energy in kWh"), lambda meter: meter.energy and meter.energy.value),
-    Column[MeterRow](N_("Energy at"), lambda meter: meter.energy and meter.energy.time),
-    Column[MeterRow](N_("Power in kW"), lambda meter: meter.power and meter.power.value),
-    Column[MeterRow](N_("Power at"), lambda meter: meter.power and meter.power.time),
-    Column[MeterRow](N_("Last read"), lambda meter: meter.last_read_at),
-    Column[MeterRow](N_("Stage"), lambda meter: meter.stage),
+    Column[MeterRow](N_("Address"), lambda meter: meter.address, sort="address"),
+    Column[MeterRow](N_("Name"), lambda meter: meter.name, sort="name"),
+    Column[MeterRow](N_("Protocol"), lambda meter: meter.protocol, more=True),
+    Column[MeterRow](N_("Link"), lambda meter: meter.link, sort="link", look="nowrap"),
+    Column[MeterRow](N_("State"), lambda meter: meter.link_state, within="link"),
+    Column[MeterRow](
+        N_("Energy in kWh"),
+        lambda meter: meter.energy and meter.energy.value,
+        key="energy",
+        head=N_("Energy"),
+        unit="kWh",
+        look="number",
+    ),
+    Column[MeterRow](N_("Energy at"), lambda meter: meter.energy and meter.energy.time, more=True),
+    Column[MeterRow](
+        N_("Power in kW"),
+        lambda meter: meter.power and meter.power.value,
+        key="power",
+        head=N_("Power"),
+        unit="kW",
+        look="number",
+    ),
+    Column[MeterRow](N_("Power at"), lambda meter: meter.power and meter.power.time, more=True),
+    Column[MeterRow](N_("Last read"), lambda meter: meter.last_read_at, look="only-wide"),
+    Column[MeterRow](N_("Stage"), lambda meter: meter.stage, within="name"),
 )
 
 
@@ -239,6 +270,7 @@ class MetersHandler(MeterHandler):
     """/meters, /api/meters"""
 
     @requires(Permission.VIEW)
+    @contract(MeterList, query=MetersQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(MetersQuery)
         meters, total = await self._find(query)
@@ -256,7 +288,7 @@ class MetersHandler(MeterHandler):
         within = await within_of(self, query.place)
         if not query.silent:
             return await database.meters.list(
-                query.text, query.link, skip=skip, limit=limit, within=within
+                query.text, query.link, skip=skip, limit=limit, within=within, sort=query.sort
             )
         silent = (await self.tools.today.counts()).silent
         meters = [
@@ -266,9 +298,15 @@ class MetersHandler(MeterHandler):
             and (within is None or within.has_meter(meter.place, meter.link))
             and (query.text or "").casefold() in f"{meter.address} {meter.name}".casefold()
         ]
+        check_sort(COLUMNS, query.sort)
+        meters.sort(
+            key=attrgetter(query.sort.removeprefix("-") or "address"),
+            reverse=query.sort.startswith("-"),
+        )
         return meters[skip : skip + limit], len(meters)
 
     @requires(Permission.CONFIGURE)
+    @contract(MeterView, body=MeterBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(MeterBody)
@@ -287,8 +325,10 @@ class NewMeterHandler(MeterHandler):
     """/meters/new"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None, query=NewMeterQuery)
     async def get(self) -> None:
-        typed = MeterBody.model_construct(link=self.get_query_argument("link", ""), address="")
+        query = self.parse_query(NewMeterQuery)
+        typed = MeterBody.model_construct(link=query.link, address="")
         choices = await self.form_choices()
         fields = {**typed.model_dump(), "groups": ""}
         self.finish_page("meter_form.html", typed=fields, meter=None, **choices)
@@ -298,7 +338,9 @@ class OneMeterHandler(MeterHandler):
     """/meters/ADDRESS, /api/meters/ADDRESS"""
 
     @requires(Permission.VIEW)
+    @contract(MeterView, query=MeterPageQuery)
     async def get(self, address: str) -> None:
+        query = self.parse_query(MeterPageQuery)
         meter = await self.parts.database.meters.get(address)
         view = await self.view_of(meter)
         items = [item for item in ITEMS if has_item(meter, item)]
@@ -307,7 +349,7 @@ class OneMeterHandler(MeterHandler):
             view,
             latest_by_code={reading.item: reading for reading in view.latest},
             groups=grouped(items),
-            item=_item_to_show(self.get_query_argument("item", ""), view.latest),
+            item=_item_to_show(query.item, view.latest),
             today=local_day(utc_now(), self.parts.config.site.zone_info),
             place=await path_of(self, meter.place or self.terminal_place(meter.link)),
             account=await self._account(address),
@@ -325,10 +367,12 @@ class OneMeterHandler(MeterHandler):
         return account.id, number if customer is None else customer.name
 
     @requires(Permission.CONFIGURE)
+    @contract(MeterView, body=MeterChange)
     async def post(self, address: str) -> None:
         await self.put(address)
 
     @requires(Permission.CONFIGURE)
+    @contract(MeterView, body=MeterChange)
     async def put(self, address: str) -> None:
         before = await self.parts.database.meters.get(address)
         try:
@@ -344,6 +388,7 @@ class OneMeterHandler(MeterHandler):
         self.done(await self.view_of(meter), f"/meters/{address}", notice)
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, address: str) -> None:
         await self.parts.archive.remove_meter(address, by=person_of(self))
         notice = self.language.say("Meter %(address)s is removed.", address=address)
@@ -354,6 +399,7 @@ class EditMeterHandler(MeterHandler):
     """/meters/ADDRESS/edit"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None)
     async def get(self, address: str) -> None:
         meter = await self.parts.database.meters.get(address)
         typed = {name: getattr(meter, name) for name in MeterBody.model_fields}

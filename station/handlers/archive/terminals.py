@@ -16,6 +16,7 @@ from station.handlers.archive.groups import Groups
 from station.handlers.archive.place_views import own_place, path_of, person_of, within_of
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.communication.link_views import LINKS_MAX, LinkView, link_of, live_view
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.meters import Meter
@@ -78,6 +79,13 @@ class TerminalView(BaseModel):
     meters: int
 
 
+class NewTerminalQuery(BaseModel):
+    """What the form of a new terminal begins with."""
+
+    address: str = Field("", max_length=64)
+    protocol: str = Field("", max_length=20)
+
+
 class TerminalsQuery(ListQuery):
     """Which terminals to show; `place` is the id of a place, with all below it."""
 
@@ -90,16 +98,16 @@ class TerminalList(BaseModel):
 
 
 COLUMNS = (
-    Column[TerminalView](N_("Address"), lambda terminal: terminal.address),
-    Column[TerminalView](N_("Name"), lambda terminal: terminal.name),
+    Column[TerminalView](N_("Address"), lambda terminal: terminal.address, sort="address"),
+    Column[TerminalView](N_("Name"), lambda terminal: terminal.name, sort="name"),
     Column[TerminalView](N_("State"), lambda terminal: terminal.link.state),
-    Column[TerminalView](N_("Since"), lambda terminal: terminal.link.since),
+    Column[TerminalView](N_("Since"), lambda terminal: terminal.link.since, look="only-wide"),
     Column[TerminalView](N_("Last seen"), lambda terminal: terminal.link.last_seen),
-    Column[TerminalView](N_("Reason"), lambda terminal: terminal.link.reason),
-    Column[TerminalView](N_("Meters"), lambda terminal: terminal.meters),
-    Column[TerminalView](N_("Protocol"), lambda terminal: terminal.protocol),
-    Column[TerminalView](N_("Groups"), lambda terminal: ", ".join(terminal.groups)),
-    Column[TerminalView](N_("Stage"), lambda terminal: terminal.stage),
+    Column[TerminalView](N_("Reason"), lambda terminal: terminal.link.reason, within="state"),
+    Column[TerminalView](N_("Meters"), lambda terminal: terminal.meters, look="number"),
+    Column[TerminalView](N_("Protocol"), lambda terminal: terminal.protocol, look="only-wide"),
+    Column[TerminalView](N_("Groups"), lambda terminal: ", ".join(terminal.groups), more=True),
+    Column[TerminalView](N_("Stage"), lambda terminal: terminal.stage, within="name"),
 )
 
 
@@ -135,11 +143,12 @@ class TerminalsHandler(TerminalHandler):
         ]
 
     @requires(Permission.VIEW)
+    @contract(TerminalList, query=TerminalsQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(TerminalsQuery)
         skip, limit = self.span(query)
         terminals, total = await self.parts.database.terminals.list(
-            query.text, skip, limit, within=await within_of(self, query.place)
+            query.text, skip, limit, within=await within_of(self, query.place), sort=query.sort
         )
         items = await self._views(terminals)
         view = TerminalList(items=items, total=total)
@@ -147,6 +156,7 @@ class TerminalsHandler(TerminalHandler):
         await self.show_list("terminals.html", view, items, COLUMNS, filter=query, place=place)
 
     @requires(Permission.CONFIGURE)
+    @contract(TerminalView, body=TerminalBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(TerminalBody)
@@ -167,12 +177,13 @@ class NewTerminalHandler(Handler):
     """/terminals/new"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None, query=NewTerminalQuery)
     async def get(self) -> None:
-        blank = Terminal(self.get_query_argument("address", ""), "")
-        protocol = self.get_query_argument("protocol", "")
+        query = self.parse_query(NewTerminalQuery)
+        blank = Terminal(query.address, "")
         typed = fields_of(blank)
-        if protocol in PROTOCOLS:
-            typed["protocol"] = protocol
+        if query.protocol in PROTOCOLS:
+            typed["protocol"] = query.protocol
         self.finish_page("terminal_form.html", typed=typed, terminal=None)
 
 
@@ -180,6 +191,7 @@ class OneTerminalHandler(TerminalHandler):
     """/terminals/ADDRESS, /api/terminals/ADDRESS"""
 
     @requires(Permission.VIEW)
+    @contract(TerminalView)
     async def get(self, address: str) -> None:
         terminal = await self.parts.database.terminals.get(address)
         meters: list[Meter] = []
@@ -196,10 +208,12 @@ class OneTerminalHandler(TerminalHandler):
         self.show("terminal.html", view, meters=meters, seen=seen, text_of=_text_of, place=place)
 
     @requires(Permission.CONFIGURE)
+    @contract(TerminalView, body=TerminalChange)
     async def post(self, address: str) -> None:
         await self.put(address)
 
     @requires(Permission.CONFIGURE)
+    @contract(TerminalView, body=TerminalChange)
     async def put(self, address: str) -> None:
         before = await self.parts.database.terminals.get(address)
         try:
@@ -215,6 +229,7 @@ class OneTerminalHandler(TerminalHandler):
         self.done(await self.view_of(terminal), f"/terminals/{address}", notice)
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, address: str) -> None:
         await self.parts.archive.remove_terminal(address, by=person_of(self))
         notice = self.language.say("Terminal %(address)s is removed.", address=address)
@@ -225,6 +240,7 @@ class EditTerminalHandler(Handler):
     """/terminals/ADDRESS/edit"""
 
     @requires(Permission.CONFIGURE)
+    @contract(None)
     async def get(self, address: str) -> None:
         terminal = await self.parts.database.terminals.get(address)
         typed = {**fields_of(terminal), "place": await path_of(self, terminal.place)}

@@ -10,9 +10,11 @@ from station.collector.outcome import CAUSE_NAMES, Cause
 from station.errors import Conflict
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
-from station.handlers.base import Handler, ListQuery
+from station.handlers.base import Handler, ListQuery, TableQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import sorted_rows
 from station.store.objects.runs import Failure, Run
 from station.units import local_day
 from station.words import Text
@@ -70,23 +72,36 @@ class RunList(BaseModel):
 
 
 COLUMNS = (
-    Column[RunView](N_("Task"), lambda run: run.task_name),
-    Column[RunView](N_("Kind"), lambda run: KIND_NAMES.get(run.kind, run.kind)),
-    Column[RunView](N_("Moment"), lambda run: run.moment),
-    Column[RunView](N_("Started"), lambda run: run.started_at),
-    Column[RunView](N_("Ended"), lambda run: run.ended_at),
+    Column[RunView](N_("Started"), lambda run: run.started_at, sort="-started"),
+    Column[RunView](
+        N_("Task"),
+        lambda run: run.task_name,
+    ),
+    Column[RunView](N_("Kind"), lambda run: KIND_NAMES.get(run.kind, run.kind), within="task"),
+    Column[RunView](N_("Moment"), lambda run: run.moment, more=True),
+    Column[RunView](N_("Ended"), lambda run: run.ended_at, more=True),
     Column[RunView](N_("State"), lambda run: run.state),
-    Column[RunView](N_("Due"), lambda run: run.due),
-    Column[RunView](N_("Done"), lambda run: run.done),
-    Column[RunView](N_("Success"), lambda run: run.success),
-    Column[RunView](N_("In the first round"), lambda run: run.first_round),
-    Column[RunView](N_("Rounds"), lambda run: run.rounds),
+    Column[RunView](N_("Due"), lambda run: run.due, look="number only-wide"),
+    Column[RunView](N_("Done"), lambda run: run.done, look="number only-wide"),
+    Column[RunView](N_("Success"), lambda run: run.success, unit="%", look="number bar-cell"),
+    Column[RunView](
+        N_("In the first round"),
+        lambda run: run.first_round,
+        key="first_round",
+        head=N_("First round"),
+        unit="%",
+        look="number only-wide",
+    ),
+    Column[RunView](N_("Rounds"), lambda run: run.rounds, look="number only-wide"),
+    Column[RunView](N_("Causes"), lambda run: _causes_of(run), look="small only-wide"),
 )
 FAILURE_COLUMNS = (
-    Column[FailureView](N_("Meter"), lambda failure: failure.meter),
-    Column[FailureView](N_("Item"), lambda failure: item_name(failure.item)),
-    Column[FailureView](N_("Cause"), lambda failure: cause_name(failure.cause)),
-    Column[FailureView](N_("In words"), lambda failure: failure.text),
+    Column[FailureView](N_("Meter"), lambda failure: failure.meter, sort="meter"),
+    Column[FailureView](N_("Item"), lambda failure: item_name(failure.item), sort="item"),
+    Column[FailureView](
+        N_("Cause"), lambda failure: cause_name(failure.cause), sort="cause", look="nowrap"
+    ),
+    Column[FailureView](N_("In words"), lambda failure: failure.text, look="small soft"),
 )
 
 
@@ -102,6 +117,14 @@ def item_name(code: str) -> Text:
     """Return an item's name; one that is no longer in the catalogue names itself."""
     item = ITEM_BY_CODE.get(code)
     return Text(code, code) if item is None else item.name
+
+
+def _causes_of(run: RunView) -> Text:
+    named = [(cause_name(cause), number) for cause, number in run.causes.items()]
+    return Text(
+        "; ".join(f"{name.en} {number}" for name, number in named),
+        "；".join(f"{name.zh} {number}" for name, number in named),
+    )
 
 
 def run_view(run: Run, *, failures: bool = False) -> RunView:
@@ -129,10 +152,13 @@ class RunsHandler(Handler):
     """/runs, /api/runs"""
 
     @requires(Permission.VIEW)
+    @contract(RunList, query=RunsQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(RunsQuery)
         skip, limit = self.span(query)
-        runs, total = await self.parts.database.runs.list(query.task, skip=skip, limit=limit)
+        runs, total = await self.parts.database.runs.list(
+            query.task, skip=skip, limit=limit, sort=query.sort
+        )
         items = [run_view(run) for run in runs]
         tasks = [] if self.wants_json else (await self.parts.database.tasks.list(limit=1000))[0]
         view = RunList(items=items, total=total)
@@ -159,18 +185,22 @@ class OneRunHandler(RunHandler):
     """/runs/ID, /api/runs/ID"""
 
     @requires(Permission.VIEW)
+    @contract(RunView, query=TableQuery, files=TABLE)
     async def get(self, run_id: str) -> None:
+        query = self.parse_query(TableQuery)
         run = await self.find_run(run_id)
         view = run_view(run, failures=True)
         if run.state == "running":
             view.finish_at = await self.parts.budget.finish_of(run)
-        await self.show_list("run.html", view, view.failures, FAILURE_COLUMNS)
+        view.failures = [*sorted_rows(view.failures, FAILURE_COLUMNS, query.sort, self.language)]
+        await self.show_list("run.html", view, view.failures, FAILURE_COLUMNS, filter=query)
 
 
 class RefillRunHandler(RunHandler):
     """/runs/ID/refill, /api/runs/ID/refill: fill the holes of the meters that failed in a run"""
 
     @requires(Permission.COLLECT)
+    @contract(RunView, status=201)
     async def post(self, run_id: str) -> None:
         run = await self.find_run(run_id)
         meters = sorted({failure.meter for failure in run.failures})
@@ -192,6 +222,7 @@ class CancelRunHandler(RunHandler):
     """/runs/ID/cancel, /api/runs/ID/cancel"""
 
     @requires(Permission.COLLECT)
+    @contract(RunView)
     async def post(self, run_id: str) -> None:
         run = await self.find_run(run_id)
         self.parts.scheduler.cancel(run_id)

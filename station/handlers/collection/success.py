@@ -1,26 +1,25 @@
 """Success: how many of the points that were asked for were answered, by whatever people ask."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from station.collector.successes import DayCount
 from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, TableQuery
-from station.handlers.communication.link_views import LINKS_MAX
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import sorted_rows
 from station.handlers.templating import PROTOCOL_NAMES
-from station.store.objects.meter_days import MeterDay
 from station.units import local_day, utc_now
 
 DAYS_SHOWN = 14
-DAYS_MAX = 92  # A quarter; every meter has one row a day.
+DAYS_MAX = 92  # A quarter: as many days as `collector.successes` keeps.
 
 Side = Literal["day", "group", "terminal", "protocol"]
 SIDES: dict[Side, str] = {
@@ -70,11 +69,20 @@ class SuccessList(BaseModel):
 
 
 COLUMNS = (
-    Column[SuccessRow](N_("Of"), lambda row: row.name or row.key),
-    Column[SuccessRow](N_("Meters"), lambda row: row.meters),
-    Column[SuccessRow](N_("Asked"), lambda row: row.asked),
-    Column[SuccessRow](N_("Answered"), lambda row: row.answered),
+    Column[SuccessRow](N_("Of"), lambda row: row.name or row.key, sort="of"),
+    Column[SuccessRow](
+        N_("Meters"), lambda row: row.meters, sort="-meters", look="number only-wide"
+    ),
+    Column[SuccessRow](N_("Asked"), lambda row: row.asked, sort="-asked", look="number"),
+    Column[SuccessRow](N_("Answered"), lambda row: row.answered, sort="-answered", look="number"),
+    Column[SuccessRow](
+        N_("Success"), lambda row: _percent(row), unit="%", sort="success", look="number bar-cell"
+    ),
 )
+
+
+def _percent(row: SuccessRow) -> float | None:
+    return round(100 * row.answered / row.asked, 1) if row.asked else None
 
 
 class SuccessHandler(Handler):
@@ -85,18 +93,21 @@ class SuccessHandler(Handler):
     async def get(self) -> None:
         query = self.parse_query(SuccessQuery)
         first, last = self._days(query)
-        counts = await self.parts.database.meter_days.of_days(first, last)
-        by_day = _rows_of(counts, lambda row: [row.day.isoformat()])
+        span = await self.parts.successes.span(first, last)
         if query.by == "day":
-            items = by_day[::-1]
+            items = [_day_row(each) for each in reversed(span.days) if each.asked]
         else:
-            items = sorted(await self._rows(query.by, counts), key=_worst_first)
+            items = sorted(await self._rows(query.by, span.meters), key=_worst_first)
+        items = [*sorted_rows(items, COLUMNS, query.sort, self.language)]
         view = SuccessList(
             items=items,
             total=len(items),
-            days=_every_day(by_day, first, last),
-            asked=sum(row.asked for row in counts),
-            answered=sum(row.answered for row in counts),
+            days=[
+                DaySuccess(day=each.day, asked=each.asked, answered=each.answered)
+                for each in span.days
+            ],
+            asked=span.asked,
+            answered=span.answered,
         )
         await self.show_list(
             "success.html", view, items, COLUMNS,
@@ -111,17 +122,16 @@ class SuccessHandler(Handler):
             raise InvalidValue("from", problem)
         return first, last
 
-    async def _rows(self, by: Side, counts: Sequence[MeterDay]) -> list[SuccessRow]:
+    async def _rows(self, by: Side, counts: Mapping[str, tuple[int, int]]) -> list[SuccessRow]:
         """Return the counts by group, link or protocol."""
-        database, say = self.parts.database, self.language.say
-        meters = {meter.address: meter for meter in await database.meters.many(None)}
-        terminals, _ = await database.terminals.list(limit=LINKS_MAX)
-        groups = {terminal.address: terminal.groups for terminal in terminals}
-        names = {terminal.address: terminal.name for terminal in terminals}
+        say, devices = self.language.say, await self.parts.roll.devices()
+        meters = {meter.address: meter for meter in devices.meters}
+        groups = {each.address: each.groups for each in devices.terminals.values()}
+        names = {each.address: each.name for each in devices.terminals.values()}
         names |= {**PROTOCOL_NAMES, NO_GROUP: say(NO_GROUP), REMOVED: say(REMOVED)}
 
-        def keys(row: MeterDay) -> Sequence[str]:
-            meter = meters.get(row.meter)
+        def keys(address: str) -> Sequence[str]:
+            meter = meters.get(address)
             if meter is None:
                 return [REMOVED]
             if by == "group":
@@ -132,41 +142,31 @@ class SuccessHandler(Handler):
 
 
 def _rows_of(
-    counts: Sequence[MeterDay],
-    keys: Callable[[MeterDay], Sequence[str]],
-    names: Mapping[str, str] | None = None,
+    counts: Mapping[str, tuple[int, int]],
+    keys: Callable[[str], Sequence[str]],
+    names: Mapping[str, str],
 ) -> list[SuccessRow]:
     """Return the sums of the counts under each of their keys, in the order of the keys."""
-    meters: defaultdict[str, set[str]] = defaultdict(set)
-    sums: dict[str, tuple[int, int]] = {}
-    for row in counts:
-        for key in keys(row):
-            asked, answered = sums.get(key, (0, 0))
-            sums[key] = asked + row.asked, answered + row.answered
-            meters[key].add(row.meter)
+    sums: dict[str, tuple[int, int, int]] = {}
+    for meter, (own_asked, own_answered) in counts.items():
+        for key in keys(meter):
+            meters, asked, answered = sums.get(key, (0, 0, 0))
+            sums[key] = meters + 1, asked + own_asked, answered + own_answered
     return [
-        SuccessRow(
-            key=key,
-            name=(names or {}).get(key, ""),
-            meters=len(meters[key]),
-            asked=sums[key][0],
-            answered=sums[key][1],
-        )
-        for key in sorted(sums)
+        SuccessRow(key=key, name=names.get(key, ""), meters=meters, asked=asked, answered=answered)
+        for key, (meters, asked, answered) in sorted(sums.items())
     ]
+
+
+def _day_row(count: DayCount) -> SuccessRow:
+    return SuccessRow(
+        key=count.day.isoformat(),
+        name="",
+        meters=count.meters,
+        asked=count.asked,
+        answered=count.answered,
+    )
 
 
 def _worst_first(row: SuccessRow) -> tuple[float, str]:
     return row.answered / max(row.asked, 1), row.key
-
-
-def _every_day(rows: Sequence[SuccessRow], first: date, last: date) -> list[DaySuccess]:
-    """Return each day of the span, those without a question too."""
-    found = {row.key: row for row in rows}
-    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
-    none = SuccessRow(key="", name="", meters=0, asked=0, answered=0)
-    return [
-        DaySuccess(day=day, asked=row.asked, answered=row.answered)
-        for day in days
-        for row in [found.get(day.isoformat(), none)]
-    ]

@@ -179,20 +179,45 @@ class TemplateList(BaseModel):
 
 
 COLUMNS = (
-    Column[TaskView](N_("Name"), lambda task: task.name),
-    Column[TaskView](N_("Items"), lambda task: ", ".join(task.items)),
-    Column[TaskView](N_("Period in minutes"), lambda task: _period_of(task)),
-    Column[TaskView](N_("Calendar"), lambda task: task.cron),
-    Column[TaskView](N_("Once at"), lambda task: task.once_at),
-    Column[TaskView](N_("Priority"), lambda task: task.priority),
-    Column[TaskView](N_("Targets"), lambda task: ", ".join(task.targets) or task.target_kind),
-    Column[TaskView](N_("Gap filling in days"), lambda task: task.backfill_days),
-    Column[TaskView](N_("Goes on"), lambda task: task.enabled),
-    Column[TaskView](N_("Next run"), lambda task: task.next_run),
-    Column[TaskView](N_("Last run"), lambda task: task.last_run and task.last_run.started_at),
-    Column[TaskView](N_("Due"), lambda task: task.last_ended and task.last_ended.due),
-    Column[TaskView](N_("Success"), lambda task: task.last_ended and task.last_ended.success),
-    Column[TaskView](N_("Share of its busiest bus"), lambda task: task.load),
+    Column[TaskView](N_("Name"), lambda task: task.name, sort="name"),
+    Column[TaskView](N_("Items"), lambda task: ", ".join(task.items), look="only-wide nowrap"),
+    Column[TaskView](
+        N_("Period in minutes"),
+        lambda task: _period_of(task),
+        key="rhythm",
+        head=N_("When it reads"),
+    ),
+    Column[TaskView](N_("Calendar"), lambda task: task.cron, within="rhythm"),
+    Column[TaskView](N_("Once at"), lambda task: task.once_at, within="rhythm"),
+    Column[TaskView](N_("Priority"), lambda task: task.priority, more=True),
+    Column[TaskView](
+        N_("Targets"),
+        lambda task: ", ".join(task.targets) or task.target_kind,
+        look="only-wide nowrap",
+    ),
+    Column[TaskView](N_("Gap filling in days"), lambda task: task.backfill_days, within="rhythm"),
+    Column[TaskView](N_("Goes on"), lambda task: task.enabled, within="next_run"),
+    Column[TaskView](N_("Next run"), lambda task: task.next_run, look="only-wide"),
+    Column[TaskView](
+        N_("Last run"), lambda task: task.last_run and task.last_run.started_at, look="only-wide"
+    ),
+    Column[TaskView](
+        N_("Due"), lambda task: task.last_ended and task.last_ended.due, within="success"
+    ),
+    Column[TaskView](
+        N_("Success"),
+        lambda task: task.last_ended and task.last_ended.success,
+        unit="%",
+        look="number bar-cell",
+    ),
+    Column[TaskView](
+        N_("Share of its busiest bus"),
+        lambda task: task.load,
+        key="load",
+        head=N_("Bus share"),
+        unit="%",
+        look="number bar-cell only-wide",
+    ),
 )
 
 

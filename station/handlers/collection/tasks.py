@@ -161,7 +161,9 @@ class TasksHandler(TaskHandler):
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
-        tasks, total = await self.parts.database.tasks.list(query.text, skip, limit)
+        tasks, total = await self.parts.database.tasks.list(
+            query.text, skip, limit, sort=query.sort
+        )
         loads = await self.tools.buses.load_of([task.id for task in tasks])
         items = [await self.view_of(task, loads.get(task.id)) for task in tasks]
         view = TaskList(items=items, total=total)

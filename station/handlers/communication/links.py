@@ -19,6 +19,7 @@ from station.handlers.communication.link_views import (
     live_view,
     traffic_view,
 )
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.freshness import written
 from station.handlers.marking import N_
@@ -72,32 +73,52 @@ class LinkHistory(BaseModel):
 
 
 COLUMNS = (
-    Column[LinkView](N_("Address"), lambda link: link.address),
-    Column[LinkView](N_("Name"), lambda link: link.name),
-    Column[LinkView](N_("Kind"), lambda link: link.kind),
-    Column[LinkView](N_("Protocol"), lambda link: link.protocol),
-    Column[LinkView](N_("State"), lambda link: link.state),
-    Column[LinkView](N_("Since"), lambda link: link.since),
-    Column[LinkView](N_("Last seen"), lambda link: link.last_seen),
-    Column[LinkView](N_("Reason"), lambda link: link.reason),
-    Column[LinkView](N_("Remote end"), lambda link: link.remote),
-    Column[LinkView](N_("Bytes in"), lambda link: link.traffic.bytes_in),
-    Column[LinkView](N_("Bytes out"), lambda link: link.traffic.bytes_out),
-    Column[LinkView](N_("Known"), lambda link: link.known),
-    Column[LinkView](N_("Flapping"), lambda link: link.flapping),
-    Column[LinkView](N_("Late"), lambda link: link.quality.late),
-    Column[LinkView](N_("Duplicate"), lambda link: link.quality.duplicate),
-    Column[LinkView](N_("Unanswered"), lambda link: link.quality.timeouts),
-    Column[LinkView](N_("Damaged"), lambda link: link.quality.bad),
-    Column[LinkView](N_("Wrong address"), lambda link: link.quality.wrong_address),
+    Column[LinkView](N_("Address"), lambda link: link.address, sort="address"),
+    Column[LinkView](N_("Name"), lambda link: link.name, sort="name"),
+    Column[LinkView](N_("Kind"), lambda link: link.kind, within="address"),
+    Column[LinkView](N_("Protocol"), lambda link: link.protocol, within="address"),
+    Column[LinkView](N_("State"), lambda link: link.state, sort="state"),
+    Column[LinkView](N_("Since"), lambda link: link.since, sort="-since"),
+    Column[LinkView](
+        N_("Last seen"), lambda link: link.last_seen, sort="-last_seen", look="only-wide"
+    ),
+    Column[LinkView](N_("Reason"), lambda link: link.reason, within="state"),
+    Column[LinkView](N_("Remote end"), lambda link: link.remote, look="only-wide"),
+    Column[LinkView](
+        N_("Bytes in"),
+        lambda link: link.traffic.bytes_in,
+        head=N_("Traffic"),
+        sort="-traffic",
+        look="number only-wide",
+    ),
+    Column[LinkView](N_("Bytes out"), lambda link: link.traffic.bytes_out, within="bytes_in"),
+    Column[LinkView](N_("Known"), lambda link: link.known, within="name"),
+    Column[LinkView](N_("Flapping"), lambda link: link.flapping, within="state"),
+    Column[LinkView](
+        N_("Late"),
+        lambda link: link.quality.late,
+        head=N_("Faults"),
+        sort="-faults",
+        look="number only-wide",
+    ),
+    Column[LinkView](N_("Duplicate"), lambda link: link.quality.duplicate, within="late"),
+    Column[LinkView](N_("Unanswered"), lambda link: link.quality.timeouts, within="late"),
+    Column[LinkView](N_("Damaged"), lambda link: link.quality.bad, within="late"),
+    Column[LinkView](N_("Wrong address"), lambda link: link.quality.wrong_address, within="late"),
 )
 
 EVENT_COLUMNS = (
-    Column[LinkEventView](N_("Time"), lambda event: event.at),
+    Column[LinkEventView](N_("Time"), lambda event: event.at, look="nowrap"),
     Column[LinkEventView](N_("State"), lambda event: event.state),
     Column[LinkEventView](N_("Reason"), lambda event: event.reason),
-    Column[LinkEventView](N_("Remote end"), lambda event: event.remote),
-    Column[LinkEventView](N_("Lasted, s"), lambda event: round(event.lasted_s)),
+    Column[LinkEventView](N_("Remote end"), lambda event: event.remote, look="small only-wide"),
+    Column[LinkEventView](
+        N_("Lasted, s"),
+        lambda event: round(event.lasted_s),
+        key="lasted",
+        head=N_("Lasted"),
+        look="nowrap",
+    ),
 )
 
 
@@ -105,6 +126,7 @@ class LinksHandler(Handler):
     """/links, /api/links"""
 
     @requires(Permission.VIEW)
+    @contract(LinkList, query=LinksQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(LinksQuery)
         skip, limit = self.span(query)
@@ -146,6 +168,7 @@ class LinkHandler(Handler):
     """/links/ADDRESS, /api/links/ADDRESS"""
 
     @requires(Permission.VIEW)
+    @contract(LinkView)
     async def get(self, address: str) -> None:
         link = await find_link(self.parts, address)
         if link is None:
@@ -160,6 +183,7 @@ class LinkHistoryHandler(Handler):
     """/links/ADDRESS/history, /api/links/ADDRESS/history"""
 
     @requires(Permission.VIEW)
+    @contract(LinkHistory, query=ListQuery, files=TABLE)
     async def get(self, address: str) -> None:
         query = self.parse_query(ListQuery)
         link = await find_link(self.parts, address)
@@ -195,6 +219,7 @@ class AdoptHandler(Handler):
     """/links/ADDRESS/adopt: take a terminal that dialled in by itself into the archive."""
 
     @requires(Permission.CONFIGURE)
+    @contract(LinkView, status=201)
     async def post(self, address: str) -> None:
         link = await find_link(self.parts, address)
         if link is None:

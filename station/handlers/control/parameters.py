@@ -14,8 +14,9 @@ from station.collector.parameter_dialects import Device, dialect_of, spec_of
 from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
-from station.handlers.base import Handler, ListQuery, Nothing
+from station.handlers.base import Handler, ListQuery, Nothing, TableQuery
 from station.handlers.communication.link_views import find_link
+from station.handlers.contract import TABLE, contract
 from station.handlers.control.parameter_views import (
     COLUMNS,
     KIND_NAMES,
@@ -96,6 +97,7 @@ class ParametersHandler(ParameterHandler):
     """/parameters, /api/parameters"""
 
     @requires(Permission.VIEW)
+    @contract(ParameterList, query=ParametersQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(ParametersQuery)
         skip, limit = self.span(query)
@@ -124,8 +126,10 @@ class DeviceParametersHandler(ParameterHandler):
     kind: ClassVar[DeviceKind]
 
     @requires(Permission.VIEW)
+    @contract(DeviceParameters, query=TableQuery, files=TABLE)
     async def get(self, address: str) -> None:
         device = await self.parts.parameters.device(self.kind, address)
+        query = self.parse_query(TableQuery)
         view = await self._view(device)
         link = device.link if isinstance(device, Meter) else device.address
         await self.show_list(
@@ -133,6 +137,7 @@ class DeviceParametersHandler(ParameterHandler):
             view,
             view.items,
             COLUMNS,
+            filter=query,
             state_names=STATE_NAMES,
             choices=self._choices(device, view),
             link=await find_link(self.parts, link),
@@ -186,16 +191,19 @@ class OneParameterHandler(ParameterHandler):
     kind: ClassVar[DeviceKind]
 
     @requires(Permission.VIEW)
+    @contract(ParameterView)
     async def get(self, address: str, code: str) -> None:
         device = await self.parts.parameters.device(self.kind, address)
         view = await self._view(device, code)
         self.show("parameter_form.html", view, state_names=STATE_NAMES, typed=view.wanted)
 
     @requires(Permission.CONFIGURE)
+    @contract(ParameterView, body=WantBody)
     async def post(self, address: str, code: str) -> None:
         await self.put(address, code)
 
     @requires(Permission.CONFIGURE)
+    @contract(ParameterView, body=WantBody)
     async def put(self, address: str, code: str) -> None:
         assert self.user is not None, "a permission needs a person"
         device = await self.parts.parameters.device(self.kind, address)
@@ -214,6 +222,7 @@ class OneParameterHandler(ParameterHandler):
         self.done(view, f"/{self.kind}s/{address}/parameters", notice)
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, address: str, code: str) -> None:
         device = await self.parts.parameters.device(self.kind, address)
         await self.parts.parameters.forget(device, code)
@@ -240,16 +249,6 @@ class OneMeterParameterHandler(OneParameterHandler):
     kind = "meter"
 
 
-class ChooseParameterHandler(ParameterHandler):
-    """/parameters/choose: the form of a parameter that is not shown for a device yet"""
-
-    @requires(Permission.CONFIGURE)
-    async def get(self) -> None:
-        query = self.parse_query(ChooseQuery)
-        code = numbered_code(query.kind, query.code, str(query.number))
-        self.redirect(f"/{query.kind}s/{query.device}/parameters/{code}", status=303)
-
-
 class ChooseQuery(BaseModel):
     """Which parameter of which device; `number` is that of a point, a task or a port."""
 
@@ -257,3 +256,14 @@ class ChooseQuery(BaseModel):
     device: str = Field(min_length=1, max_length=32, pattern=r"^[0-9A-Za-z_.-]+$")
     code: str = Field(min_length=1, max_length=CODE_SIZE_MAX, pattern=r"^[0-9A-F]+$")
     number: int = Field(1, ge=1, le=2040)
+
+
+class ChooseParameterHandler(ParameterHandler):
+    """/parameters/choose: the form of a parameter that is not shown for a device yet"""
+
+    @requires(Permission.CONFIGURE)
+    @contract(None, query=ChooseQuery)
+    async def get(self) -> None:
+        query = self.parse_query(ChooseQuery)
+        code = numbered_code(query.kind, query.code, str(query.number))
+        self.redirect(f"/{query.kind}s/{query.device}/parameters/{code}", status=303)

@@ -24,7 +24,7 @@ from station.handlers.events.alarm_views import MESSAGE_STATES
 from station.handlers.events.alarms import MINUTES_MAX, MUTE_CHOICES
 from station.handlers.language import LANGUAGES
 from station.handlers.marking import N_
-from station.handlers.tables import in_order
+from station.handlers.tables import sorted_rows
 from station.store.objects.alarm_rules import AlarmMessage, AlarmRule
 from station.store.objects.base import new_id
 from station.units import utc_now
@@ -210,7 +210,7 @@ class AlarmRulesHandler(AlarmRulesBase):
         query = self.parse_query(TableQuery)
         rules = await self.parts.database.alarm_rules.all()
         views = [await self.view_of(rule) for rule in rules]
-        items = [*in_order(views, COLUMNS, query.sort, self.language)]
+        items = [*sorted_rows(views, COLUMNS, query.sort, self.language)]
         view = AlarmRuleList(items=items, total=len(items))
         words = await self.form_words()
         await self.show_list("alarm_rules.html", view, items, COLUMNS, filter=query, **words)

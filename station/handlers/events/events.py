@@ -9,6 +9,7 @@ from station.collector.event_names import EVENT_NAMES, GROUP_NAMES, codes_named_
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.language import Language
 from station.handlers.marking import N_
@@ -59,13 +60,15 @@ class EventList(BaseModel):
 
 
 COLUMNS = (
-    Column[EventView](N_("Received"), lambda event: event.received_at),
-    Column[EventView](N_("Happened"), lambda event: event.happened_at),
+    Column[EventView](
+        N_("Received"), lambda event: event.received_at, sort="-received", look="nowrap"
+    ),
+    Column[EventView](N_("Happened"), lambda event: event.happened_at, look="nowrap"),
     Column[EventView](N_("Event"), lambda event: event.name),
-    Column[EventView](N_("Code"), lambda event: event.code),
-    Column[EventView](N_("Link"), lambda event: event.link),
-    Column[EventView](N_("Meter"), lambda event: event.meter),
-    Column[EventView](N_("Bytes"), lambda event: event.hex),
+    Column[EventView](N_("Code"), lambda event: event.code, within="event"),
+    Column[EventView](N_("Link"), lambda event: event.link, sort="link"),
+    Column[EventView](N_("Meter"), lambda event: event.meter, sort="meter"),
+    Column[EventView](N_("Bytes"), lambda event: event.hex, head=N_("Told"), look="event-told"),
 )
 
 
@@ -73,6 +76,7 @@ class EventsHandler(Handler):
     """/events, /api/events"""
 
     @requires(Permission.VIEW)
+    @contract(EventList, query=EventsQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(EventsQuery)
         skip, limit = self.span(query)
@@ -88,6 +92,7 @@ class EventsHandler(Handler):
             limit=limit,
             of_links=None if sight is None else sight.terminals,
             of_meters=() if sight is None else sight.meters,
+            sort=query.sort,
         )
         items = [event_view(event, self.language) for event in events]
         view = EventList(items=items, total=total)

@@ -76,18 +76,37 @@ class AccountList(BaseModel):
 
 
 COLUMNS = (
-    Column[AccountView](N_("Meter"), lambda account: account.meter),
-    Column[AccountView](N_("Customer number"), lambda account: account.customer),
-    Column[AccountView](N_("Name"), lambda account: account.name),
-    Column[AccountView](N_("Phone"), lambda account: account.phone),
-    Column[AccountView](N_("State"), lambda account: STATE_NAMES[account.state]),
-    Column[AccountView](N_("Tariff"), lambda account: account.tariff),
-    Column[AccountView](N_("Purchase count"), lambda account: account.purchase_count),
-    Column[AccountView](N_("Balance in yuan"), lambda account: yuan_typed(account.balance_fen)),
-    Column[AccountView](N_("Overdrawn in yuan"), lambda account: yuan_typed(account.overdrawn_fen)),
-    Column[AccountView](N_("Balance at, by the meter"), lambda account: _plain(account.balance_at)),
-    Column[AccountView](N_("Card"), lambda account: account.card_serial),
-    Column[AccountView](N_("Opened"), lambda account: account.opened_at),
+    Column[AccountView](N_("Meter"), lambda account: account.meter, sort="meter", look="address"),
+    Column[AccountView](N_("Customer number"), lambda account: account.customer, within="name"),
+    Column[AccountView](
+        N_("Name"), lambda account: account.name, head=N_("Customer"), sort="customer"
+    ),
+    Column[AccountView](N_("Phone"), lambda account: account.phone, more=True),
+    Column[AccountView](N_("State"), lambda account: STATE_NAMES[account.state], look="nowrap"),
+    Column[AccountView](N_("Tariff"), lambda account: account.tariff, look="only-wide"),
+    Column[AccountView](
+        N_("Purchase count"), lambda account: account.purchase_count, look="number only-wide"
+    ),
+    Column[AccountView](
+        N_("Balance in yuan"),
+        lambda account: yuan_typed(account.balance_fen),
+        key="balance",
+        head=N_("Balance"),
+        unit=N_("yuan"),
+        look="number",
+    ),
+    Column[AccountView](
+        N_("Overdrawn in yuan"), lambda account: yuan_typed(account.overdrawn_fen), within="balance"
+    ),
+    Column[AccountView](
+        N_("Balance at, by the meter"),
+        lambda account: _plain(account.balance_at),
+        key="balance_at",
+        head=N_("Brought back"),
+        look="only-wide nowrap small",
+    ),
+    Column[AccountView](N_("Card"), lambda account: account.card_serial, more=True, look="address"),
+    Column[AccountView](N_("Opened"), lambda account: account.opened_at, more=True),
 )
 
 

@@ -230,6 +230,7 @@ class AccountsHandler(AccountHandler):
             [each.number for each in named],
             skip=skip,
             limit=limit,
+            sort=query.sort,
         )
         rows = await account_views(database, accounts)
         view = AccountList(items=rows, total=total)

@@ -75,13 +75,19 @@ class CustomerPage(CustomerView):
 
 
 COLUMNS = (
-    Column[CustomerRow](N_("Customer number"), lambda customer: customer.number),
-    Column[CustomerRow](N_("Name"), lambda customer: customer.name),
-    Column[CustomerRow](N_("Phone"), lambda customer: customer.phone),
-    Column[CustomerRow](N_("Postal address"), lambda customer: customer.address),
-    Column[CustomerRow](N_("Note"), lambda customer: customer.note),
-    Column[CustomerRow](N_("Meters"), lambda customer: " ".join(customer.meters)),
-    Column[CustomerRow](N_("Entered"), lambda customer: customer.created_at),
+    Column[CustomerRow](
+        N_("Customer number"), lambda customer: customer.number, sort="number", look="address"
+    ),
+    Column[CustomerRow](N_("Name"), lambda customer: customer.name, sort="name"),
+    Column[CustomerRow](N_("Phone"), lambda customer: customer.phone, look="nowrap"),
+    Column[CustomerRow](
+        N_("Postal address"), lambda customer: customer.address, look="only-wide small"
+    ),
+    Column[CustomerRow](N_("Note"), lambda customer: customer.note, more=True),
+    Column[CustomerRow](
+        N_("Meters"), lambda customer: " ".join(customer.meters), look="address small"
+    ),
+    Column[CustomerRow](N_("Entered"), lambda customer: customer.created_at, more=True),
 )
 
 
@@ -110,7 +116,9 @@ class CustomersHandler(CustomerHandler):
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
         database = self.parts.database
-        customers, total = await database.customers.list(query.text, skip=skip, limit=limit)
+        customers, total = await database.customers.list(
+            query.text, skip=skip, limit=limit, sort=query.sort
+        )
         accounts = await database.accounts.of_customers([each.number for each in customers])
         rows = [
             CustomerRow(

@@ -99,23 +99,46 @@ class OrderList(BaseModel):
 
 
 COLUMNS = (
-    Column[OrderView](N_("At"), lambda order: order.at),
-    Column[OrderView](N_("Order"), lambda order: order.id),
-    Column[OrderView](N_("Kind"), lambda order: KIND_NAMES[order.kind]),
-    Column[OrderView](N_("State"), lambda order: STATE_NAMES[order.state]),
-    Column[OrderView](N_("Meter"), lambda order: order.meter),
-    Column[OrderView](N_("Customer number"), lambda order: order.customer),
-    Column[OrderView](N_("Name"), lambda order: order.name),
-    Column[OrderView](N_("Amount in yuan"), lambda order: yuan_typed(order.amount_fen)),
-    Column[OrderView](N_("On the card in yuan"), lambda order: yuan_typed(order.card_amount_fen)),
-    Column[OrderView](N_("Purchase count"), lambda order: order.count or None),
-    Column[OrderView](N_("Card"), lambda order: order.card_serial),
-    Column[OrderView](N_("Reader"), lambda order: _reader(order)),
-    Column[OrderView](N_("By"), lambda order: order.by),
-    Column[OrderView](N_("Written at"), lambda order: order.written_at),
-    Column[OrderView](N_("Receipt"), lambda order: order.receipt),
-    Column[OrderView](N_("Reason"), lambda order: order.reason or order.end_reason),
+    Column[OrderView](N_("At"), lambda order: order.at, sort="-time", look="nowrap"),
+    Column[OrderView](N_("Order"), lambda order: order.id, within="kind"),
+    Column[OrderView](N_("Kind"), lambda order: KIND_NAMES[order.kind], head=N_("Order")),
+    Column[OrderView](
+        N_("State"), lambda order: STATE_NAMES[order.state], sort="state", look="nowrap"
+    ),
+    Column[OrderView](N_("Meter"), lambda order: order.meter, within="name"),
+    Column[OrderView](N_("Customer number"), lambda order: order.customer, within="name"),
+    Column[OrderView](N_("Name"), lambda order: order.name, head=N_("Customer")),
+    Column[OrderView](
+        N_("Amount in yuan"),
+        lambda order: yuan_typed(order.amount_fen),
+        key="amount",
+        head=N_("Amount"),
+        unit=N_("yuan"),
+        look="number",
+    ),
+    Column[OrderView](
+        N_("On the card in yuan"),
+        lambda order: yuan_typed(order.card_amount_fen),
+        key="on_the_card",
+        more=True,
+        look="number",
+    ),
+    Column[OrderView](
+        N_("Purchase count"), lambda order: order.count or None, look="number only-wide"
+    ),
+    Column[OrderView](
+        N_("Card"),
+        lambda order: order.card_serial,
+        head=N_("Card and reader"),
+        look="small only-wide",
+    ),
+    Column[OrderView](N_("Reader"), lambda order: _reader(order), within="card"),
+    Column[OrderView](N_("By"), lambda order: order.by, sort="person", look="small only-wide"),
+    Column[OrderView](N_("Written at"), lambda order: order.written_at, more=True),
+    Column[OrderView](N_("Receipt"), lambda order: order.receipt, within="kind"),
+    Column[OrderView](N_("Reason"), lambda order: order.reason or order.end_reason, more=True),
 )
+OWN_COLUMNS = tuple(column for column in COLUMNS if column.name != "name")  # Of one account.
 
 
 def order_view(order: Order, name: str = "") -> OrderView:

@@ -94,6 +94,7 @@ class OrdersHandler(OrderHandler):
             None if query.last is None else day_start(query.last + timedelta(days=1), zone),
             skip=skip,
             limit=limit,
+            sort=query.sort,
         )
         rows = await self.order_views(orders)
         standing = sum(order.amount_fen for order in orders if order.state != "abandoned")

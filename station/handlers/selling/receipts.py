@@ -75,15 +75,19 @@ class ReceiptList(BaseModel):
 
 
 COLUMNS = (
-    Column[ReceiptView](N_("Number"), lambda receipt: receipt.number),
-    Column[ReceiptView](N_("Sold"), lambda receipt: receipt.sold_at),
+    Column[ReceiptView](N_("Number"), lambda receipt: receipt.number, sort="-number"),
+    Column[ReceiptView](N_("Sold"), lambda receipt: receipt.sold_at, look="nowrap"),
     Column[ReceiptView](N_("Kind"), lambda receipt: kind_name(receipt.kind)),
-    Column[ReceiptView](N_("Amount"), lambda receipt: yuan_typed(receipt.amount_fen)),
-    Column[ReceiptView](N_("Meter"), lambda receipt: receipt.meter),
-    Column[ReceiptView](N_("Customer"), lambda receipt: receipt.customer),
-    Column[ReceiptView](N_("Name"), lambda receipt: receipt.customer_name),
-    Column[ReceiptView](N_("Clerk"), lambda receipt: receipt.clerk),
-    Column[ReceiptView](N_("Order"), lambda receipt: receipt.order),
+    Column[ReceiptView](
+        N_("Amount"), lambda receipt: yuan_typed(receipt.amount_fen), look="number"
+    ),
+    Column[ReceiptView](N_("Meter"), lambda receipt: receipt.meter, look="address"),
+    Column[ReceiptView](N_("Customer"), lambda receipt: receipt.customer, within="name"),
+    Column[ReceiptView](
+        N_("Name"), lambda receipt: receipt.customer_name, head=N_("Customer"), look="only-wide"
+    ),
+    Column[ReceiptView](N_("Clerk"), lambda receipt: receipt.clerk, look="only-wide"),
+    Column[ReceiptView](N_("Order"), lambda receipt: receipt.order, more=True, look="address"),
 )
 
 
@@ -127,7 +131,7 @@ class ReceiptsHandler(ReceiptsBase):
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
         receipts, total = await self.parts.database.receipts.list(
-            query.text, skip=skip, limit=limit
+            query.text, skip=skip, limit=limit, sort=query.sort
         )
         rows = [receipt_view(each, []) for each in receipts]
         view = ReceiptList(items=rows, total=total)

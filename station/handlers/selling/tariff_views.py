@@ -139,46 +139,83 @@ class DraftView(BaseModel):
 
 
 COLUMNS = (
-    Column[TariffView](N_("Tariff"), lambda version: version.tariff),
-    Column[TariffView](N_("Version"), lambda version: version.number),
-    Column[TariffView](N_("Name"), lambda version: version.name),
-    Column[TariffView](N_("First day"), lambda version: version.effective_on),
-    Column[TariffView](N_("State"), lambda version: STATE_NAMES[version.state]),
-    Column[TariffView](N_("Rates, yuan/kWh"), lambda version: joined(version.main.rates)),
-    Column[TariffView](N_("Steps end at, kWh"), lambda version: joined(version.main.ends)),
+    Column[TariffView](N_("Tariff"), lambda version: version.tariff, sort="tariff"),
+    Column[TariffView](N_("Version"), lambda version: version.number, look="number"),
+    Column[TariffView](N_("Name"), lambda version: version.name, within="tariff"),
     Column[TariffView](
-        N_("Step prices, yuan/kWh"), lambda version: joined(version.main.step_prices)
+        N_("First day"), lambda version: version.effective_on, sort="-first_day", look="nowrap"
     ),
-    Column[TariffView](N_("Ladder"), lambda version: ladder_name(version.main)),
+    Column[TariffView](
+        N_("State"), lambda version: STATE_NAMES[version.state], sort="state", look="nowrap"
+    ),
+    Column[TariffView](
+        N_("Rates, yuan/kWh"),
+        lambda version: joined(version.main.rates),
+        key="main",
+        head=N_("Main set"),
+        unit=N_("yuan/kWh"),
+    ),
+    Column[TariffView](
+        N_("Steps end at, kWh"), lambda version: joined(version.main.ends), within="main"
+    ),
+    Column[TariffView](
+        N_("Step prices, yuan/kWh"), lambda version: joined(version.main.step_prices), within="main"
+    ),
+    Column[TariffView](N_("Ladder"), lambda version: ladder_name(version.main), within="main"),
     Column[TariffView](
         N_("Backup rates, yuan/kWh"),
         lambda version: version.backup and joined(version.backup.rates),
+        key="backup",
+        head=N_("Backup set"),
+        unit=N_("yuan/kWh"),
     ),
     Column[TariffView](
         N_("Backup steps end at, kWh"),
         lambda version: version.backup and joined(version.backup.ends),
+        within="backup",
     ),
     Column[TariffView](
         N_("Backup step prices, yuan/kWh"),
         lambda version: version.backup and joined(version.backup.step_prices),
-    ),
-    Column[TariffView](N_("Switch time"), lambda version: local_text(version.switch_at)),
-    Column[TariffView](
-        N_("Ladder switch time"), lambda version: local_text(version.ladder_switch_at)
-    ),
-    Column[TariffView](N_("Alarm amount 1, yuan"), lambda version: yuan_typed(version.alarm1_fen)),
-    Column[TariffView](N_("Alarm amount 2, yuan"), lambda version: yuan_typed(version.alarm2_fen)),
-    Column[TariffView](
-        N_("Overdraft limit, yuan"), lambda version: yuan_typed(version.overdraft_fen)
+        within="backup",
     ),
     Column[TariffView](
-        N_("Hoarding limit, yuan"), lambda version: yuan_typed(version.hoarding_fen)
+        N_("Switch time"), lambda version: local_text(version.switch_at), within="backup"
     ),
-    Column[TariffView](N_("By"), lambda version: version.created_by),
-    Column[TariffView](N_("Made"), lambda version: version.created_at),
-    Column[TariffView](N_("Approved by"), lambda version: version.approved_by),
-    Column[TariffView](N_("Approved"), lambda version: version.approved_at),
-    Column[TariffView](N_("Accounts"), lambda version: version.accounts),
+    Column[TariffView](
+        N_("Ladder switch time"),
+        lambda version: local_text(version.ladder_switch_at),
+        within="backup",
+    ),
+    Column[TariffView](
+        N_("Alarm amount 1, yuan"),
+        lambda version: yuan_typed(version.alarm1_fen),
+        more=True,
+        look="number",
+    ),
+    Column[TariffView](
+        N_("Alarm amount 2, yuan"),
+        lambda version: yuan_typed(version.alarm2_fen),
+        more=True,
+        look="number",
+    ),
+    Column[TariffView](
+        N_("Overdraft limit, yuan"),
+        lambda version: yuan_typed(version.overdraft_fen),
+        more=True,
+        look="number",
+    ),
+    Column[TariffView](
+        N_("Hoarding limit, yuan"),
+        lambda version: yuan_typed(version.hoarding_fen),
+        more=True,
+        look="number",
+    ),
+    Column[TariffView](N_("By"), lambda version: version.created_by, look="small only-wide"),
+    Column[TariffView](N_("Made"), lambda version: version.created_at, more=True),
+    Column[TariffView](N_("Approved by"), lambda version: version.approved_by, within="by"),
+    Column[TariffView](N_("Approved"), lambda version: version.approved_at, more=True),
+    Column[TariffView](N_("Accounts"), lambda version: version.accounts, look="number"),
 )
 
 

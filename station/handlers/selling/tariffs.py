@@ -191,7 +191,7 @@ class TariffsHandler(TariffHandler):
         query = self.parse_query(TariffsQuery)
         skip, limit = self.span(query)
         versions, total = await self.parts.database.tariffs.list(
-            query.text, query.state, skip=skip, limit=limit
+            query.text, query.state, skip=skip, limit=limit, sort=query.sort
         )
         items = await self.views_of(versions)
         view = TariffList(items=items, total=total)

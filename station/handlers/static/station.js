@@ -121,6 +121,13 @@ document.addEventListener("htmx:confirm", (event) => {
   dialog.showModal();
 });
 
+// data-opens="ID" opens a dialog; data-closes closes the one it stands in.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens).showModal();
+  if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
+});
+
 // What was asked for comes into view if it lies below, and moves nothing if it is there already.
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.hasAttribute?.("data-into-view")) event.target.scrollIntoView({ block: "nearest" });
