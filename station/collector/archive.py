@@ -60,6 +60,7 @@ class Archive:
         self._inspection = Inspection()
         self._places: tuple[float, PlaceTree] | None = None  # As they were read, and when.
         self._publishing = asyncio.Lock()
+        self.revision = 0  # Another one with each change that is made here.
         self._moving = asyncio.Lock()  # A place is checked against the tree that it goes into.
 
     async def publish(self) -> None:
@@ -234,14 +235,17 @@ class Archive:
 
     async def add_task(self, task: Task) -> None:
         await self._database.tasks.add(checked_task(task))
+        self.revision += 1
         self._scheduler.task_changed(task.id)
 
     async def save_task(self, task: Task) -> None:
         await self._database.tasks.save(replace(checked_task(task), updated_at=utc_now()))
+        self.revision += 1
         self._scheduler.task_changed(task.id)
 
     async def remove_task(self, task_id: str) -> None:
         await self._database.tasks.remove(task_id)
+        self.revision += 1
         self._scheduler.task_changed(task_id)
 
     async def _picture(self) -> Picture:
@@ -262,12 +266,14 @@ class Archive:
         )
 
     def _changed(self) -> None:
+        self.revision += 1
         self._scheduler.archive_changed()
         self._census.archive_changed()
         self._inspection.archive_changed()
 
     def _tree_changed(self) -> None:
         self._places = None
+        self.revision += 1
         self._census.archive_changed()
         self._inspection.archive_changed()
 

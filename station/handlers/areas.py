@@ -1,20 +1,17 @@
 """Who works in areas deals with their devices, and learns nothing of the rest of the site.
 
 One table says of each address how it keeps to the areas. What is not in it is closed to people with
-areas, so that a page which is forgotten here shows too little and never too much. The counter and
-its money, runs and tasks are the whole site's: they are for people without areas.
+areas, so that a page which is forgotten here shows too little and never too much. An account, its
+orders and its receipts lie where its meter lies; a customer lies wherever an account is theirs.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 from urllib.parse import unquote
 
 from station.errors import NotFound
 from station.handlers.parts import Parts
-
-HOME = "/tree"  # Where people with areas begin: the overview is the whole site's.
+from station.handlers.sights import Sight
 
 
 class Keeps(Enum):
@@ -24,6 +21,10 @@ class Keeps(Enum):
     ITSELF = "its handler shows only what lies in the areas"
     DEVICE = "it names a device, which has to lie there"
     ASKED = "its query names devices, which have to lie there; without one it is closed"
+    ACCOUNT = "it names an account, whose meter has to lie there"
+    ORDER = "it names an order, whose meter has to lie there"
+    CUSTOMER = "it names a customer, who has to have an account there"
+    LOOK = "it is the whole site's: they look at what concerns them, and change nothing"
 
 
 WAYS: dict[str, Keeps] = {
@@ -37,8 +38,16 @@ WAYS: dict[str, Keeps] = {
             "/users/*/reset", "/users/*/totp", "/users/*/sessions",
             "/roles", "/roles/new", "/roles/*",
             "/api", "", "/openapi.json",  # The middle one is what is left of the first.
+            "/readers", "/counter/desk",
         ),
         Keeps.FREE,
+    ),
+    **dict.fromkeys(
+        (
+            "/tariffs", "/tariffs/*", "/tariffs/*/preview",
+            "/tasks", "/tasks/*", "/tasks/*/plan", "/tasks/templates",
+        ),
+        Keeps.LOOK,
     ),
     **dict.fromkeys(
         (
@@ -51,6 +60,12 @@ WAYS: dict[str, Keeps] = {
             "/exports/terminals", "/exports/meters",
             "/links", "/events", "/commands", "/commands/*", "/commands/*/cancel",
             "/search", "/live",
+            "/", "/overview", "/frames",
+            "/buses", "/buses/*", "/runs", "/runs/*", "/runs/*/refill", "/failures", "/success",
+            "/completeness", "/completeness/fill", "/completeness/fills",
+            "/counter", "/cards/read", "/customers", "/customers/new", "/accounts", "/accounts/new",
+            "/orders", "/receipts", "/shifts", "/shifts/*", "/shifts/*/close", "/shifts/*/report",
+            "/day_end", "/approvals", "/approvals/new", "/limits", "/limits/*",
         ),
         Keeps.ITSELF,
     ),
@@ -66,45 +81,25 @@ WAYS: dict[str, Keeps] = {
         ),
         Keeps.DEVICE,
     ),
-    **dict.fromkeys(("/readings", "/consumption", "/frames"), Keeps.ASKED),
+    **dict.fromkeys(("/readings", "/consumption"), Keeps.ASKED),
+    **dict.fromkeys(
+        (
+            "/accounts/*", "/accounts/*/preview", "/accounts/*/purchases",
+            "/accounts/*/replacements", "/accounts/*/meter_change", "/accounts/*/closing",
+            "/accounts/*/transfer", "/accounts/*/correction",
+        ),
+        Keeps.ACCOUNT,
+    ),
+    **dict.fromkeys(
+        (
+            "/orders/*", "/orders/*/write", "/orders/*/abandon", "/orders/*/reversal",
+            "/orders/*/receipt",
+        ),
+        Keeps.ORDER,
+    ),
+    **dict.fromkeys(("/customers/*", "/customers/*/edit"), Keeps.CUSTOMER),
 }  # fmt: skip
 DEVICE_QUERIES = ("meter", "terminal", "link")  # Names of values that name a device.
-
-
-@dataclass(frozen=True)
-class Sight:
-    """The devices that lie in a person's areas, by their addresses."""
-
-    terminals: frozenset[str]
-    meters: frozenset[str]
-
-    @property
-    def devices(self) -> frozenset[str]:
-        """Both kinds together."""
-        return self.terminals | self.meters
-
-    def heard(self, topic: str, message: dict[str, Any]) -> dict[str, Any] | None:
-        """Return what of an announcement a person with areas may hear, None for nothing.
-
-        Of an alarm or an import only that there is one: the page that asks shows the right part.
-        """
-        if topic in ("alarms", "imports"):
-            return {}
-        meter = message.get("meter")
-        if meter:
-            return message if meter in self.devices else None
-        for name in ("link", "address", "device"):
-            if message.get(name):
-                return message if message[name] in self.devices else None
-        return None
-
-
-async def sight_of(parts: Parts, areas: Collection[str]) -> Sight | None:
-    """Return the devices in these areas; None, that is all, for no areas."""
-    within = await parts.archive.places_of(areas)
-    if within is None:
-        return None
-    return Sight(within.terminals, frozenset(await parts.database.meters.addresses(within)))
 
 
 async def check_device(parts: Parts, areas: Collection[str], address: str) -> None:
@@ -115,6 +110,39 @@ async def check_device(parts: Parts, areas: Collection[str], address: str) -> No
     meter = await parts.database.meters.find(address)
     if meter is None or not within.has_meter(meter.place, meter.link):
         raise NotFound(f"there is no device {address}")
+
+
+async def check_account(parts: Parts, areas: Collection[str], account_id: str) -> None:
+    """Check that an account's meter lies in these areas. Raises NotFound, as if it were not."""
+    account = await parts.database.accounts.find(account_id)
+    if account is not None and await _lies_in(parts, areas, account.meter):
+        return
+    raise NotFound(f"there is no account {account_id}")
+
+
+async def check_order(parts: Parts, areas: Collection[str], order_id: str) -> None:
+    """Check that an order's meter lies in these areas. Raises NotFound, as if it were not."""
+    order = await parts.database.orders.find(order_id)
+    if order is not None and await _lies_in(parts, areas, order.meter):
+        return
+    raise NotFound(f"there is no order {order_id}")
+
+
+async def customers_in(parts: Parts, sight: Sight, person: str) -> set[str]:
+    """Return the customers with an account in sight, and those without any whom one has entered."""
+    database = parts.database
+    entered = await database.customers.entered_by(person)
+    accounts = await database.accounts.of_customers([*entered])
+    elsewhere = {number for each in accounts for number in (each.customer, each.owner)}
+    return await database.accounts.owners_at(sight.meters) | (entered - elsewhere)
+
+
+async def _lies_in(parts: Parts, areas: Collection[str], meter: str) -> bool:
+    try:
+        await check_device(parts, areas, meter)
+    except NotFound:
+        return False
+    return True
 
 
 def shape_of(path: str, varying: Sequence[str]) -> str:
@@ -136,5 +164,5 @@ def way_of(path: str, varying: Sequence[str]) -> Keeps | None:
 
 
 def is_open(path: str) -> bool:
-    """Tell whether a page is open to people with areas."""
-    return WAYS.get(path) in (Keeps.FREE, Keeps.ITSELF)
+    """Tell whether an address, with a star for what varies, is open to people with areas."""
+    return WAYS.get(path) not in (None, Keeps.ASKED)

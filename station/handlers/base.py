@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from pydantic import BaseModel, Field, ValidationError
 from tornado.web import HTTPError
 
+from station.collector.completeness import TASKS_MAX
 from station.errors import InvalidValue, StationError
 from station.handlers.access.auditing import Audited
 from station.handlers.access.identity import SESSION_COOKIE, status_of
@@ -31,6 +32,7 @@ from station.handlers.tables import (
     usual_table,
 )
 from station.handlers.templating import render
+from station.store.objects.tasks import Task
 from station.units import utc_now
 
 log = logging.getLogger(__name__)
@@ -274,6 +276,12 @@ class Handler(Audited):
     def wanted_format(self) -> str:
         """The kind of file that is asked for; empty for a page or JSON."""
         return self.get_query_argument(FORMAT, "")
+
+    async def offered_tasks(self) -> list[Task]:
+        """Return the tasks that a filter offers: those that read something of the person's."""
+        tasks, _ = await self.parts.database.tasks.list(limit=TASKS_MAX)
+        seen = await self.tasks_in_sight()
+        return tasks if seen is None else [task for task in tasks if task.id in seen.tasks]
 
     def span(self, query: ListQuery) -> tuple[int, int]:
         """Return how many rows to skip and how many to take; a download takes all."""

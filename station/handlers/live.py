@@ -42,7 +42,7 @@ class LiveHandler(Identity, WebSocketHandler):
         self._meter = self.get_query_argument("meter", "")
         self._waiting: deque[dict[str, Any]] = deque(maxlen=WAITING_MAX)
         self._something = asyncio.Event()
-        self._sight = await self.sight()
+        self._sight, self._tasks = await self.sight(), await self.tasks_in_sight()
         self._telling = tasks.spawn(self._tell(), name="live page")
 
     def on_message(self, message: str | bytes) -> None:
@@ -79,8 +79,11 @@ class LiveHandler(Identity, WebSocketHandler):
                         return
                     checked = time.monotonic()
                 while self._waiting:
+                    message = await self._seen(self._waiting.popleft())
+                    if message is None:
+                        continue
                     try:
-                        await self.write_message(self._complete(self._waiting.popleft()))
+                        await self.write_message(self._complete(message))
                     except WebSocketClosedError:
                         return
 
@@ -90,6 +93,26 @@ class LiveHandler(Identity, WebSocketHandler):
         except asyncio.TimeoutError:
             return
         self._something.clear()
+
+    async def _seen(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what somebody with areas may hear of a run or an order, None for nothing.
+
+        The steps of an order that is not entered yet name only the form that it comes from.
+        """
+        if self._tasks is None:
+            return message
+        if message["topic"] == "runs":
+            shown = {name: message[name] for name in ("topic", "id", "task", "state")}
+            return shown if not message["task"] or message["task"] in self._tasks.tasks else None
+        if message["topic"] == "orders":
+            try:
+                order = await self.parts.database.orders.find(message["id"])
+            except DatabaseDown:
+                return None
+            if order is None:
+                return {**message, "id": ""}
+            return message if order.meter in self._tasks.devices else None
+        return message
 
     def _complete(self, message: dict[str, Any]) -> dict[str, Any]:
         """Add the words to a frame; only here, because few of them are ever shown."""
@@ -106,7 +129,7 @@ class LiveHandler(Identity, WebSocketHandler):
             if session is None or user is None or user.is_disabled:
                 return False
             self.user = user  # Other areas may be theirs by now, or other devices in them.
-            self._sight = await self.sight()
+            self._sight, self._tasks = await self.sight(), await self.tasks_in_sight()
         except DatabaseDown:
             return True  # Nobody can be logged out meanwhile; ask again in a minute.
         return True

@@ -7,17 +7,19 @@ from datetime import date, timedelta
 
 from pydantic import BaseModel
 
+from station.business.alarm_rules import in_sight
 from station.collector.completeness import TaskCompleteness
 from station.collector.memory import DEAD_AFTER
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
-from station.handlers.collection.runs import RunView, run_view
+from station.handlers.collection.runs import RunView, run_in_sight, run_view
 from station.handlers.communication.link_views import LinkView, live_view
 from station.handlers.contract import contract
 from station.handlers.events.alarm_views import SeverityCounts
 from station.handlers.freshness import written
 from station.handlers.selling.desk import DeskHandler
 from station.handlers.selling.order_views import ORDER_WORDS, OrderView
+from station.handlers.sights import Sight
 from station.store.objects.links import LinkState
 from station.units import day_start
 
@@ -57,7 +59,9 @@ class Selling(BaseModel):
 
 
 class Overview(BaseModel):
-    """The state of the whole station; meters that wait for a run under way are not silent.
+    """The state of the station, or of a person's areas.
+
+    Meters that wait for a run under way are not silent.
 
     `failing` are meters that gave nothing in several runs in a row, `overfull` buses that are asked
     for more than fits into a day, `fullest` the share of the fullest, `commands` those that wait.
@@ -95,18 +99,25 @@ class OverviewHandler(DeskHandler):
     async def get(self) -> None:
         parts, database = self.parts, self.parts.database
         await written(parts.registry.flush())  # The lists are the store's.
+        sight, seen = await self.sight(), await self.meters_in_sight()
+        tasks = await self.tasks_in_sight()
+        links = None if sight is None else sight.terminals
         offline, unknown, flapping, online = await asyncio.gather(
-            database.links.list(state="offline", known=True, limit=LINKS_SHOWN),
-            database.links.list(known=False, limit=LINKS_SHOWN),
-            database.links.list(flapping=True, limit=LINKS_SHOWN),
-            database.links.list(state="online", known=True, limit=LINKS_SHOWN),
+            database.links.list(state="offline", known=True, limit=LINKS_SHOWN, among=links),
+            database.links.list(known=False, limit=LINKS_SHOWN, among=links),
+            database.links.list(flapping=True, limit=LINKS_SHOWN, among=links),
+            database.links.list(state="online", known=True, limit=LINKS_SHOWN, among=links),
         )
-        failing, failing_all = await database.meter_health.failing(DEAD_AFTER, limit=NAMED_MAX)
-        today = await self.tools.today.counts()
-        buses = await self.tools.buses.views()
+        failing, failing_all = await database.meter_health.failing(
+            DEAD_AFTER, limit=NAMED_MAX, meters=seen
+        )
+        today = await self.tools.today.counts_of(seen)
+        buses = await self.tools.buses.views_of(sight)
         overfull = [bus.bus for bus in buses if bus.share > 1]
-        runs, _ = await database.runs.list(limit=RUNS_SHOWN)
-        _, meters = await database.meters.list(limit=1)
+        runs, _ = await database.runs.list(
+            limit=RUNS_SHOWN, tasks=None if tasks is None else tasks.tasks
+        )
+        meters = (await database.meters.list(limit=1))[1] if seen is None else len(seen)
         view = Overview(
             day=today.day,
             links_all=offline[1] + online[1],
@@ -125,9 +136,9 @@ class OverviewHandler(DeskHandler):
             silent_expected=today.asked,
             overfull=Few(total=len(overfull), items=overfull[:NAMED_MAX]),
             fullest=buses[0].share if buses else 0.0,
-            commands=await self._waiting_commands(),
-            runs=[run_view(run) for run in runs],
-            alarms=SeverityCounts(**asdict(await database.alarms.counts(None))),
+            commands=await self._waiting_commands(sight),
+            runs=[run_in_sight(run_view(run), seen) for run in runs],
+            alarms=SeverityCounts(**asdict(await database.alarms.counts(await self._places()))),
             selling=await self._selling(today.day),
         )
         worst: list[LinkView] = [
@@ -147,7 +158,9 @@ class OverviewHandler(DeskHandler):
             return None
         zone = self.parts.config.site.zone_info
         since, until = day_start(day, zone), day_start(day + timedelta(days=1), zone)
-        sold = await self.parts.database.orders.standing(since, until)
+        sold = await self.parts.database.orders.standing(
+            since, until, meters=await self.meters_in_sight()
+        )
         unfinished = await self.unfinished()
         return Selling(
             orders=sold.orders,
@@ -156,9 +169,14 @@ class OverviewHandler(DeskHandler):
             unfinished=unfinished[:UNFINISHED_SHOWN],
         )
 
-    async def _waiting_commands(self) -> int:
-        commands = self.parts.database.commands
-        counts = [await commands.list(state=state, limit=1) for state in ("queued", "sent")]
+    async def _places(self) -> frozenset[str] | None:
+        """Return the places whose alarms concern the person; None for all."""
+        return in_sight(self.areas, await self.parts.archive.places()) if self.areas else None
+
+    async def _waiting_commands(self, sight: Sight | None) -> int:
+        commands, among = self.parts.database.commands, None if sight is None else sight.devices
+        states = ("queued", "sent")
+        counts = [await commands.list(state=state, limit=1, among=among) for state in states]
         return sum(total for _, total in counts)
 
 

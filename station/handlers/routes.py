@@ -97,6 +97,7 @@ from station.handlers.selling import (
     tariffs,
 )
 from station.handlers.sentences import ROLE_NAMES
+from station.handlers.sights import Sights
 from station.handlers.templating import make_environment
 from station.handlers.today import Today
 from station.handlers.tables import usual_table
@@ -343,6 +344,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             Staff(parts.database),
             Today(parts),
             Buses(parts.budget),
+            Sights(parts),
         ),
     }
             usual={

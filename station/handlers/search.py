@@ -57,11 +57,12 @@ class SearchHandler(Handler):
             text, limit=FOUND_MAX, within=within
         )
         places = await self._places(text)
-        if within is not None:  # Channels and customers are the whole site's.
+        if within is not None:  # Channels are the whole site's.
             hits = [
                 *places,
                 *(_hit("terminal", each.address, each.name) for each in terminals),
                 *(_hit("meter", each.address, each.name) for each in meters),
+                *await self._customers_and_cards(text),
             ]
             return hits, max(len(hits), meter_count + terminal_count)
         channels, channel_count = await database.channels.list(text, limit=FOUND_MAX)
@@ -90,8 +91,12 @@ class SearchHandler(Handler):
     async def _customers_and_cards(self, text: str) -> list[Hit]:
         """Find customers by number, name or phone, and the accounts of cards."""
         database = self.parts.database
-        customers, _ = await database.customers.list(text, limit=FOUND_MAX)
-        accounts, _ = await database.accounts.list(text, limit=FOUND_MAX)
+        customers, _ = await database.customers.list(
+            text, limit=FOUND_MAX, numbers=await self.customers_in_sight()
+        )
+        accounts, _ = await database.accounts.list(
+            text, limit=FOUND_MAX, meters=await self.meters_in_sight()
+        )
         cards = [each for each in accounts if text.upper() in each.card_serial]
         return [
             *(_hit("customer", each.number, each.name) for each in customers),

@@ -5,6 +5,7 @@ may be such a sentence itself. The first form that fits counts: the narrow ones 
 wide ones. A form that is forgotten here is shown in English, which is no harm.
 """
 
+from station.handlers.access.area_sentences import AREA_SENTENCES
 from station.handlers.access.audit_sentences import AUDIT_SENTENCES
 from station.handlers.access.people_sentences import PEOPLE_SENTENCES
 from station.handlers.archive.archive_sentences import ARCHIVE_SENTENCES
@@ -49,6 +50,7 @@ SENTENCES: tuple[str, ...] = (
     N_("expected one of %(names)s"),
     N_("this list has one order"),
     N_("the columns of %(number)s tables are remembered already"),
+    *AREA_SENTENCES,
     *ARCHIVE_SENTENCES,
     *AUDIT_SENTENCES,
     *CARD_SENTENCES,

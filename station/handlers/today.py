@@ -43,6 +43,8 @@ class Today:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._kept = Kept(self._count, name="counting today", age_min_s=AGE_MIN_S)
+        self._parted: DayCounts | None = None  # What `_parts_of` are parts of.
+        self._parts_of: dict[frozenset[str], DayCounts] = {}
 
     async def counts(self) -> DayCounts:
         """Return how today stands; of many who ask at once, one counts."""
@@ -51,6 +53,30 @@ class Today:
             self._kept.forget()
             counts = await self._kept.get()
         return counts
+
+    async def counts_of(self, meters: frozenset[str] | None) -> DayCounts:
+        """Return how today stands with some meters; None for all."""
+        counts = await self.counts()
+        if meters is None:
+            return counts
+        if self._parted is not counts:
+            self._parted = counts
+            self._parts_of.clear()
+        if meters not in self._parts_of:
+            self._parts_of[meters] = await self._part_of(counts, meters)
+        return self._parts_of[meters]
+
+    async def _part_of(self, counts: DayCounts, meters: frozenset[str]) -> DayCounts:
+        parts = [_of_meters(each, meters) for each in counts.tasks]
+        tasks = [part for part in parts if part.meters]
+        return DayCounts(
+            counts.day,
+            tasks,
+            await self._parts.database.readings.count([*meters], counts.day),
+            silent_meters(tasks)[0],
+            [meter for meter in counts.silent if meter in meters],
+            [meter for meter in counts.waiting if meter in meters],
+        )
 
     def _day(self) -> date:
         return local_day(utc_now(), self._parts.config.site.zone_info)
@@ -90,6 +116,17 @@ class Today:
         }
         runs, _ = await parts.database.runs.list(limit=RUNS_LOOKED_AT)
         return found - asked_in_vain(runs, since=day_start(day, parts.config.site.zone_info))
+
+
+def _of_meters(counts: TaskCompleteness, meters: frozenset[str]) -> TaskCompleteness:
+    """Return what a task expects of some meters, and what is there."""
+    own = {meter: each for meter, each in counts.meters.items() if meter in meters}
+    return TaskCompleteness(
+        counts.task,
+        sum(expected for expected, _ in own.values()),
+        sum(stored for _, stored in own.values()),
+        own,
+    )
 
 
 def silent_meters(tasks: Sequence[TaskCompleteness]) -> tuple[int, list[str]]:

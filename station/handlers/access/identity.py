@@ -50,16 +50,17 @@ from station.handlers.access.people import Forbidden as Forbidden
 from station.handlers.access.staff import Actor, Staff
 from station.handlers.areas import (
     DEVICE_QUERIES,
-    HOME,
     Keeps,
-    Sight,
+    check_account,
     check_device,
-    sight_of,
+    check_order,
+    customers_in,
     way_of,
 )
 from station.handlers.collection.bus_views import Buses
 from station.handlers.language import Language, preferred_language
 from station.handlers.parts import Parts
+from station.handlers.sights import Sight, Sights, TaskSight
 from station.handlers.today import Today
 from station.store.objects.sessions import Session
 from station.store.objects.users import User
@@ -134,6 +135,7 @@ class Tools:
     staff: Staff
     today: Today
     buses: Buses
+    sights: Sights
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -323,6 +325,8 @@ class Identity(RequestHandler):
     async def _check_areas(self) -> None:
         """Raise NotFound for a device outside the person's areas, Forbidden for a closed page."""
         way = way_of(self.request.path, self.path_args)
+        if way is Keeps.LOOK and self.request.method not in ("GET", "HEAD", "OPTIONS"):
+            way = None
         named = [
             value
             for name in DEVICE_QUERIES
@@ -331,16 +335,47 @@ class Identity(RequestHandler):
         ]
         if way is Keeps.DEVICE:
             named.append(self.path_args[0])
-        if self.request.path == "/":
-            self.redirect(HOME, status=303)
-        elif way is None or (way is Keeps.ASKED and not named):
+        if way is None or (way is Keeps.ASKED and not named):
             raise Forbidden(self.language.say("this is of the whole site, and you work in areas"))
         for address in named:
             await check_device(self.parts, self.areas, address)
+        if way is Keeps.ACCOUNT:
+            await check_account(self.parts, self.areas, self.path_args[0])
+        elif way is Keeps.ORDER:
+            await check_order(self.parts, self.areas, self.path_args[0])
+        elif way is Keeps.CUSTOMER:
+            await self.check_customer(self.path_args[0])
 
     async def sight(self) -> Sight | None:
         """Return the devices that the person deals with; None for all."""
-        return await sight_of(self.parts, self.areas)
+        return await self.tools.sights.of(self.areas)
+
+    async def tasks_in_sight(self) -> TaskSight | None:
+        """Return the tasks that read something of the person's; None for all."""
+        return await self.tools.sights.tasks_of(self.areas)
+
+    async def meters_in_sight(self) -> frozenset[str] | None:
+        """Return the meters that the person deals with; None for all."""
+        sight = await self.sight()
+        return None if sight is None else sight.meters
+
+    async def customers_in_sight(self) -> set[str] | None:
+        """Return the customers whom the person deals with; None for all."""
+        sight = await self.sight()
+        if sight is None:
+            return None
+        assert self.user is not None, "areas are a person's"
+        return await customers_in(self.parts, sight, self.user.name)
+
+    async def people_in_sight(self) -> frozenset[str] | None:
+        """Return the names of those who work in the person's areas and nowhere else; None: all."""
+        return await self.tools.staff.names_within(self.actor)
+
+    async def check_customer(self, number: str) -> None:
+        """Check that the person deals with a customer. Raises NotFound, as if there were none."""
+        own = await self.customers_in_sight()
+        if own is not None and number not in own:
+            raise NotFound(f"there is no customer {number}")
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         if isinstance(value, StationError):

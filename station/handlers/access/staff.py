@@ -183,6 +183,14 @@ class Staff:
         await self._users.stop_totp(name)
         return await self._users.get(name)
 
+    async def names_within(self, actor: Actor) -> frozenset[str] | None:
+        """Return the actor and those who work nowhere else; None for everybody."""
+        if not actor.areas:
+            return None
+        users = await self._users.list()
+        own = [user.name for user in users if await self._is_within(actor, user.areas)]
+        return frozenset((*own, actor.name))
+
     async def manageable(self, actor: Actor, name: str) -> User:
         """Return a person whom the actor may change. Raises NotFound and Forbidden."""
         user = await self._users.get(name)

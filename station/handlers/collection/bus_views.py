@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from station.collector.budget import Budget, BusLoad, BusShare
+from station.handlers.sights import Sight
 from station.kept import Kept
 
 AGE_MIN_S = 5.0  # The exchange times it stands on change slowly.
@@ -105,6 +106,11 @@ def bus_view(load: BusLoad) -> BusView:
     )
 
 
+def _in_sight(bus: BusView, sight: Sight) -> BusView:
+    own = [each for each in bus.slowest if each.meter in sight.meters]
+    return bus.model_copy(update={"slowest": own})
+
+
 class Buses:
     """Keeps the last picture of all buses."""
 
@@ -120,11 +126,18 @@ class Buses:
         loads = await self._budget.of_buses()
         return sorted(map(bus_view, loads), key=lambda view: (-view.share, view.bus))
 
-    async def load_of(self, task_ids: Sequence[str]) -> dict[str, float]:
-        """Return the share of its busiest bus that each of these tasks needs."""
+    async def views_of(self, sight: Sight | None) -> list[BusView]:
+        """Return the buses in sight, each with the meters in sight; None for all."""
+        views = await self.views()
+        if sight is None:
+            return views
+        return [_in_sight(view, sight) for view in views if view.link in sight.terminals]
+
+    async def load_of(self, task_ids: Sequence[str], sight: Sight | None) -> dict[str, float]:
+        """Return the share of its busiest bus in sight that each of these tasks needs."""
         wanted = set(task_ids)
         loads: dict[str, float] = {}
-        for view in await self.views():
+        for view in await self.views_of(sight):
             for each in view.tasks:
                 if each.task in wanted:
                     share = round(each.seconds / DAY_S, 4)

@@ -43,7 +43,7 @@ class BusesHandler(Handler):
     @contract(BusList, query=BusesQuery, files=TABLE)
     async def get(self) -> None:
         query = self.parse_query(BusesQuery)
-        buses = await self.tools.buses.views()
+        buses = await self.tools.buses.views_of(await self.sight())
         found = [bus for bus in buses if _matches(bus, query)]
         skip, limit = self.span(query)
         view = BusList(
@@ -51,7 +51,7 @@ class BusesHandler(Handler):
             total=len(found),
             overfull=sum(bus.share > 1 for bus in buses),
         )
-        tasks = [] if self.wants_json else (await self.parts.database.tasks.list(limit=1000))[0]
+        tasks = [] if self.wants_json else await self.offered_tasks()
         await self.show_list(
             "buses.html", view, view.items, COLUMNS,
             filter=query, tasks=tasks, eaters_shown=EATERS_SHOWN,
@@ -64,7 +64,7 @@ class OneBusHandler(Handler):
     @requires(Permission.VIEW)
     @contract(BusView)
     async def get(self, name: str) -> None:
-        buses = await self.tools.buses.views()
+        buses = await self.tools.buses.views_of(await self.sight())
         bus = next((bus for bus in buses if bus.bus == name), None)
         if bus is None:
             raise NotFound(f"there is no bus {name} that a task asks")

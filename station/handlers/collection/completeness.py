@@ -15,6 +15,7 @@ from station.collector.items import ITEM_BY_CODE
 from station.errors import InvalidValue, NotFound
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
+from station.handlers.areas import check_device
 from station.handlers.base import ListQuery
 from station.handlers.collection.runs import RunHandler, cause_name, item_name
 from station.handlers.contract import TABLE, contract
@@ -29,7 +30,6 @@ from station.words import Text
 
 METERS_MAX = 100  # Of one answer: 3,000 cells, which are made in some 20 ms.
 METERS_PER_STEP = 30  # Of a file: some 1,000 rows at a time.
-TASKS_MAX = 1000
 FILLS_SHOWN = 5
 YEAR_MIN = 2000  # Nothing here is older.
 
@@ -170,8 +170,11 @@ class CalendarHandler(RunHandler):
         """Return the task that is asked for, or the first. Raises NotFound and InvalidValue."""
         if query.task:
             task = await self.parts.database.tasks.get(query.task)
+            seen = await self.tasks_in_sight()
+            if seen is not None and task.id not in seen.tasks:
+                raise NotFound(f"there is no task {query.task}")
         else:
-            tasks, _ = await self.parts.database.tasks.list(limit=TASKS_MAX)
+            tasks = await self.offered_tasks()
             enabled = [each for each in tasks if each.enabled]
             if not tasks:
                 raise NotFound(self.language.say("there is no task yet"))
@@ -179,6 +182,11 @@ class CalendarHandler(RunHandler):
         if query.item and query.item not in task.items:
             raise InvalidValue("item", self.language.say("the task does not read this item"))
         return task
+
+    async def targets(self, task: Task) -> list[Meter]:
+        """Return the meters of a task that the person deals with."""
+        targets, seen = await self.parts.completeness.targets(task), await self.meters_in_sight()
+        return [meter for meter in targets if seen is None or meter.address in seen]
 
     async def chosen(self, targets: Sequence[Meter], query: CalendarQuery) -> list[Meter]:
         """Return those of a task's meters that the filter leaves."""
@@ -204,7 +212,12 @@ class CalendarHandler(RunHandler):
 
     async def fills(self) -> list[FillView]:
         """Return the runs under way that fill holes, the last one first."""
-        runs = [run for run in self.parts.scheduler.active_runs() if run.kind == "fill"]
+        seen = await self.tasks_in_sight()
+        runs = [
+            run
+            for run in self.parts.scheduler.active_runs()
+            if run.kind == "fill" and (seen is None or run.task_id in seen.tasks)
+        ]
         runs.sort(key=lambda run: run.started_at, reverse=True)
         return [await self.fill_view(run) for run in runs[:FILLS_SHOWN]]
 
@@ -233,7 +246,7 @@ class CompletenessHandler(CalendarHandler):
             self.finish_page("completeness.html", view=None, filter=query)
             return
         task, days = await self.task_of(query), self.days_of(query)
-        targets = await self.parts.completeness.targets(task)
+        targets = await self.targets(task)
         meters = await self.chosen(targets, query)
         if self.is_download:
             await self._send_rows(task, query, meters, days)
@@ -248,20 +261,21 @@ class CompletenessHandler(CalendarHandler):
         self.show("completeness.html", view, filter=query, **context)
 
     async def _has_no_task(self) -> bool:
-        return not (await self.parts.database.tasks.list(limit=1))[1]
+        return not await self.offered_tasks()
 
     async def _context(
         self, task: Task, targets: Sequence[Meter], days: Sequence[date]
     ) -> dict[str, Any]:
         """Return what the page needs besides the view."""
-        database, zone = self.parts.database, self.parts.config.site.zone_info
-        tasks, _ = await database.tasks.list(limit=TASKS_MAX)
-        terminals = await self.parts.completeness.terminals()
+        zone = self.parts.config.site.zone_info
+        terminals, sight = await self.parts.completeness.terminals(), await self.sight()
         groups = {group for meter in targets for group in meter.groups}
-        groups |= {group for each in terminals.values() for group in each.groups}
+        for address, terminal in terminals.items():
+            if sight is None or address in sight.terminals:
+                groups |= {*terminal.groups}
         today = local_day(utc_now(), zone)
         return {
-            "tasks": tasks,
+            "tasks": await self.offered_tasks(),
             "task_items": [ITEM_BY_CODE[code] for code in task.items if code in ITEM_BY_CODE],
             "groups": sorted(groups),
             "fills": await self.fills(),
@@ -308,9 +322,10 @@ class FillHandler(CalendarHandler):
         task = await self.task_of(body)
         days = [body.day] if body.day else self.days_of(body)
         if body.meter:
+            await check_device(self.parts, self.areas, body.meter)
             meters = [await self.parts.database.meters.get(body.meter)]
         else:
-            found = await self.chosen(await self.parts.completeness.targets(task), body)
+            found = await self.chosen(await self.targets(task), body)
             meters = found[body.skip : body.skip + body.size]
         addresses = [meter.address for meter in meters]
         run = await self.parts.scheduler.fill(addresses, days[0], days[-1], task.id)

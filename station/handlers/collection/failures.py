@@ -8,7 +8,13 @@ from pydantic import BaseModel, Field
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.collection.runs import RunHandler, RunView, cause_name, run_view
+from station.handlers.collection.runs import (
+    RunHandler,
+    RunView,
+    cause_name,
+    run_in_sight,
+    run_view,
+)
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import ROWS_MAX, Column
 from station.handlers.marking import N_
@@ -80,11 +86,13 @@ class FailuresHandler(Handler):
 
     async def _find(self, query: FailuresQuery) -> tuple[list[FailureRow], int]:
         skip, limit = self.span(query)
-        database = self.parts.database
+        database, seen = self.parts.database, await self.meters_in_sight()
         if not (query.text or query.link):
-            found, total = await database.meter_health.failing(query.least, skip, limit)
+            found, total = await database.meter_health.failing(
+                query.least, skip, limit, meters=seen
+            )
             return await self._rows(found), total
-        found, _ = await database.meter_health.failing(query.least, 0, ROWS_MAX)
+        found, _ = await database.meter_health.failing(query.least, 0, ROWS_MAX, meters=seen)
         rows = [row for row in await self._rows(found) if _matches(row, query)]
         return rows[skip : skip + limit], len(rows)
 
@@ -120,7 +128,8 @@ class RefillHandler(RunHandler):
         today = local_day(utc_now(), self.parts.config.site.zone_info)
         first = today - timedelta(days=body.days - 1)
         run = await self.parts.scheduler.fill([meter.address], first, today)
-        self.done(run_view(run), f"/runs/{run.id}", self.said_of(run), status=201)
+        view = run_in_sight(run_view(run), await self.meters_in_sight())
+        self.done(view, f"/runs/{run.id}", self.said_of(run), status=201)
 
 
 class ForgetHandler(Handler):

@@ -1,5 +1,7 @@
 """Runs: what happened when a task was executed, while it happens and afterwards."""
 
+from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -7,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from station.collector.items import ITEM_BY_CODE
 from station.collector.outcome import CAUSE_NAMES, Cause
-from station.errors import Conflict
+from station.errors import Conflict, NotFound
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, TableQuery
@@ -46,6 +48,7 @@ class RunView(BaseModel):
     """A run; counts are of points, `causes` say why points are missing.
 
     `finish_at` is when a run under way will have finished, by what its buses still have to carry.
+    Counts are of the whole site: somebody who works in areas gets none, and the own failures only.
     """
 
     id: str
@@ -56,10 +59,10 @@ class RunView(BaseModel):
     started_at: datetime
     ended_at: datetime | None
     state: Literal["running", "finished", "interrupted", "cancelled"]
-    due: int
-    done: int
-    success: int
-    first_round: int
+    due: int | None
+    done: int | None
+    success: int | None
+    first_round: int | None
     rounds: int
     causes: dict[str, int]
     finish_at: datetime | None = None
@@ -148,6 +151,16 @@ def run_view(run: Run, *, failures: bool = False) -> RunView:
     )
 
 
+def run_in_sight(view: RunView, meters: Collection[str] | None) -> RunView:
+    """Return of a run what somebody who deals with these meters may see; None for all."""
+    if meters is None:
+        return view
+    own = [failure for failure in view.failures if failure.meter in meters]
+    hidden = dict.fromkeys(("due", "done", "success", "first_round", "finish_at"))
+    causes = Counter(failure.cause for failure in own)
+    return view.model_copy(update={**hidden, "causes": dict(causes), "failures": own})
+
+
 class RunsHandler(Handler):
     """/runs, /api/runs"""
 
@@ -156,11 +169,18 @@ class RunsHandler(Handler):
     async def get(self) -> None:
         query = self.parse_query(RunsQuery)
         skip, limit = self.span(query)
+        seen, meters = await self.tasks_in_sight(), await self.meters_in_sight()
+        if seen is not None and query.task is not None and query.task not in seen.tasks:
+            raise NotFound(f"there is no task {query.task}")
         runs, total = await self.parts.database.runs.list(
-            query.task, skip=skip, limit=limit, sort=query.sort
+            query.task,
+            skip=skip,
+            limit=limit,
+            sort=query.sort,
+            tasks=None if seen is None else seen.tasks,
         )
-        items = [run_view(run) for run in runs]
-        tasks = [] if self.wants_json else (await self.parts.database.tasks.list(limit=1000))[0]
+        items = [run_in_sight(run_view(run), meters) for run in runs]
+        tasks = [] if self.wants_json else await self.offered_tasks()
         view = RunList(items=items, total=total)
         await self.show_list("runs.html", view, items, COLUMNS, filter=query, tasks=tasks)
 
@@ -169,10 +189,17 @@ class RunHandler(Handler):
     """What the handlers of one run share."""
 
     async def find_run(self, run_id: str) -> Run:
-        """Return a run, also one that has just begun and is not in the ledger. Raises NotFound."""
+        """Return a run, also one that has just begun and is not in the ledger.
+
+        Raises NotFound, also for one that reads nothing of the person's.
+        """
         run = await self.parts.database.runs.find(run_id)
         begun = {active.id: active for active in self.parts.scheduler.active_runs()}
-        return run or begun.get(run_id) or await self.parts.database.runs.get(run_id)
+        run = run or begun.get(run_id) or await self.parts.database.runs.get(run_id)
+        seen = await self.tasks_in_sight()
+        if seen is not None and run.task_id and run.task_id not in seen.tasks:
+            raise NotFound(f"there is no run {run_id}")
+        return run
 
     def said_of(self, fill: Run) -> str | None:
         """Return what to say of a run that fills holes, if there is nothing to fill."""
@@ -192,6 +219,7 @@ class OneRunHandler(RunHandler):
         view = run_view(run, failures=True)
         if run.state == "running":
             view.finish_at = await self.parts.budget.finish_of(run)
+        view = run_in_sight(view, await self.meters_in_sight())
         view.failures = [*sorted_rows(view.failures, FAILURE_COLUMNS, query.sort, self.language)]
         await self.show_list("run.html", view, view.failures, FAILURE_COLUMNS, filter=query)
 
@@ -203,7 +231,9 @@ class RefillRunHandler(RunHandler):
     @contract(RunView, status=201)
     async def post(self, run_id: str) -> None:
         run = await self.find_run(run_id)
-        meters = sorted({failure.meter for failure in run.failures})
+        seen = await self.meters_in_sight()
+        failed = {failure.meter for failure in run.failures}
+        meters = sorted(failed if seen is None else failed & seen)
         if not meters:
             raise Conflict(self.language.say("nothing failed in this run"))
         zone = self.parts.config.site.zone_info
@@ -215,7 +245,8 @@ class RefillRunHandler(RunHandler):
         fill = await self.parts.scheduler.fill(
             meters, first, last, None if task is None else task.id
         )
-        self.done(run_view(fill), f"/runs/{fill.id}", self.said_of(fill), status=201)
+        view = run_in_sight(run_view(fill), seen)
+        self.done(view, f"/runs/{fill.id}", self.said_of(fill), status=201)
 
 
 class CancelRunHandler(RunHandler):

@@ -93,7 +93,7 @@ class SuccessHandler(Handler):
     async def get(self) -> None:
         query = self.parse_query(SuccessQuery)
         first, last = self._days(query)
-        span = await self.parts.successes.span(first, last)
+        span = await self.parts.successes.span(first, last, await self.meters_in_sight())
         if query.by == "day":
             items = [_day_row(each) for each in reversed(span.days) if each.asked]
         else:
@@ -125,9 +125,15 @@ class SuccessHandler(Handler):
     async def _rows(self, by: Side, counts: Mapping[str, tuple[int, int]]) -> list[SuccessRow]:
         """Return the counts by group, link or protocol."""
         say, devices = self.language.say, await self.parts.roll.devices()
+        sight = await self.sight()
+        terminals = [
+            each
+            for each in devices.terminals.values()
+            if sight is None or each.address in sight.terminals
+        ]  # A meter in sight may hang on a terminal out of it.
         meters = {meter.address: meter for meter in devices.meters}
-        groups = {each.address: each.groups for each in devices.terminals.values()}
-        names = {each.address: each.name for each in devices.terminals.values()}
+        groups = {terminal.address: terminal.groups for terminal in terminals}
+        names = {terminal.address: terminal.name for terminal in terminals}
         names |= {**PROTOCOL_NAMES, NO_GROUP: say(NO_GROUP), REMOVED: say(REMOVED)}
 
         def keys(address: str) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """Collection tasks: what is read, when, from whom."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,13 +9,13 @@ from pydantic import BaseModel, Field
 
 from station.collector import grid
 from station.collector.archive_checks import BACKFILL_DAYS_MAX
-from station.errors import Conflict, InvalidValue, StationError
+from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.collection.bus_views import TaskCost, cost_of
 from station.handlers.collection.item_groups import grouped
-from station.handlers.collection.runs import RunView, run_view
+from station.handlers.collection.runs import RunView, run_in_sight, run_view
 from station.handlers.collection.task_templates import TEMPLATE_BY_KEY, TEMPLATES, TaskTemplate
 from station.handlers.collection.task_views import (
     COLUMNS,
@@ -75,6 +76,7 @@ class TaskHandler(Handler):
     async def view_of(self, task: Task, load: float | None = None) -> TaskView:
         """Return a task with its runs; `load` is what it takes of its busiest bus."""
         runs, _ = await self.parts.database.runs.list(task.id, limit=LOOKED_AT)
+        seen, meters = await self.tasks_in_sight(), await self.meters_in_sight()
         window_from, window_to = window_words(task)
         return TaskView(
             id=task.id,
@@ -88,20 +90,21 @@ class TaskHandler(Handler):
             priority=task.priority,
             missed=task.missed,
             target_kind=task.target_kind,
-            targets=list(task.targets),
+            targets=list(task.targets) if seen is None else seen.targets_of(task),
             backfill_days=task.backfill_days,
             enabled=task.enabled,
             created_at=task.created_at,
             updated_at=task.updated_at,
             next_run=self.parts.scheduler.next_run(task),
-            last_run=_last(runs),
-            last_ended=_last(runs, ended=True),
+            last_run=_last(runs, meters),
+            last_ended=_last(runs, meters, ended=True),
             load=load,
         )
 
     async def plan_of(self, task: Task) -> TaskPlan:
         """Return what a task will do. Raises InvalidValue for times that cannot be."""
-        cost = cost_of(await self.parts.budget.of_task(task))
+        sight, shares = await self.sight(), await self.parts.budget.of_task(task)
+        cost = cost_of([each for each in shares if sight is None or sight.has_bus(each.bus)])
         zone = self.parts.config.site.zone_info
         moments: list[datetime] = []
         at = utc_now()
@@ -112,6 +115,13 @@ class TaskHandler(Handler):
             moments.append(following)
             at = following
         return TaskPlan(**cost.model_dump(), moments=moments)
+
+    async def task(self, task_id: str) -> Task:
+        """Return a task. Raises NotFound, also for one that reads nothing of the person's."""
+        task, seen = await self.parts.database.tasks.get(task_id), await self.tasks_in_sight()
+        if seen is not None and task.id not in seen.tasks:
+            raise NotFound(f"there is no task {task_id}")
+        return task
 
     def task_from_body(self, before: Task | None = None, body: type[TaskBody] = TaskBody) -> Task:
         """Return the task that was entered. Raises InvalidValue."""
@@ -161,10 +171,11 @@ class TasksHandler(TaskHandler):
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
+        seen = await self.tasks_in_sight()
         tasks, total = await self.parts.database.tasks.list(
-            query.text, skip, limit, sort=query.sort
+            query.text, skip, limit, sort=query.sort, ids=None if seen is None else seen.tasks
         )
-        loads = await self.tools.buses.load_of([task.id for task in tasks])
+        loads = await self.tools.buses.load_of([task.id for task in tasks], await self.sight())
         items = [await self.view_of(task, loads.get(task.id)) for task in tasks]
         view = TaskList(items=items, total=total)
         await self.show_list(
@@ -238,8 +249,8 @@ class OneTaskHandler(TaskHandler):
     @requires(Permission.VIEW)
     @contract(TaskView)
     async def get(self, task_id: str) -> None:
-        task = await self.parts.database.tasks.get(task_id)
-        loads = await self.tools.buses.load_of([task.id])
+        task = await self.task(task_id)
+        loads = await self.tools.buses.load_of([task.id], await self.sight())
         view = await self.view_of(task, loads.get(task.id))
         if self.wants_json:
             self.write_json(view)
@@ -249,7 +260,7 @@ class OneTaskHandler(TaskHandler):
             "task.html",
             view=view,
             plan=await self.plan_of(task),
-            runs=[run_view(run) for run in runs],
+            runs=[run_in_sight(run_view(run), await self.meters_in_sight()) for run in runs],
             missed_names=MISSED_NAMES,
             priority_names=PRIORITY_NAMES,
         )
@@ -291,7 +302,7 @@ class TaskPlanHandler(TaskHandler):
     @requires(Permission.VIEW)
     @contract(TaskPlan)
     async def get(self, task_id: str) -> None:
-        task = await self.parts.database.tasks.get(task_id)
+        task = await self.task(task_id)
         self.show("task_plan.html", await self.plan_of(task), problem=None)
 
 
@@ -352,9 +363,11 @@ def _in_words(problems: dict[str, str]) -> str:
     return next((text for field, text in problems.items() if field not in ("name", "items")), "")
 
 
-def _last(runs: list[Run], *, ended: bool = False) -> RunView | None:
+def _last(
+    runs: list[Run], meters: Collection[str] | None, *, ended: bool = False
+) -> RunView | None:
     """Return the last run that people ask about: gap filling comes second."""
     found = [run for run in runs if not ended or run.ended_at is not None]
     periodic = [run for run in found if run.kind not in ("gap", "fill")]
     last = next(iter(periodic or found), None)
-    return None if last is None else run_view(last)
+    return None if last is None else run_in_sight(run_view(last), meters)

@@ -9,12 +9,13 @@ holds, heartbeats for the most part, is found among the others where it belongs 
 import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from station.handlers.freshness import written
 from station.handlers.parts import Parts
+from station.handlers.sights import Sight
 from station.protocols.dlt645.functions import FUNCTIONS_1997, FUNCTIONS_2007
 from station.protocols.dlt698.apdu import LATER_SERVICES, SERVICES
 from station.protocols.qgdw1376.functions import AFN_NAMES, FUNCTIONS
@@ -39,7 +40,10 @@ Says = Callable[[FrameRecord], str]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which frames; `until` is not included, and of `functions` a frame has at least one."""
+    """Which frames; `until` is not included, and of `functions` a frame has at least one.
+
+    With a `sight` only what was said with the devices in it.
+    """
 
     link: str | None = None
     meter: str | None = None
@@ -47,6 +51,7 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     functions: tuple[str, ...] = ()
+    sight: Sight | None = None
 
     def fits(self, record: FrameRecord) -> bool:
         """Tell whether a frame is one of these."""
@@ -60,6 +65,7 @@ class Wanted:
             and (self.since is None or record.at >= self.since)
             and (self.until is None or record.at < self.until)
             and (not self.functions or not set(self.functions).isdisjoint(record.functions))
+            and (self.sight is None or self.sight.has_frame(record.link, record.meter))
         )
 
     def narrowed(self, functions: tuple[str, ...], until: datetime) -> "Wanted | None":
@@ -68,7 +74,7 @@ class Wanted:
             functions = tuple(key for key in self.functions if key in functions)
         if not functions:
             return None
-        return Wanted(self.link, self.meter, self.direction, self.since, until, functions)
+        return replace(self, until=until, functions=functions)
 
     def query(self) -> dict[str, Any]:
         """Return the arguments of the store's verbs."""
@@ -79,6 +85,7 @@ class Wanted:
             "since": self.since,
             "until": self.until,
             "functions": self.functions,
+            "sight": self.sight and (self.sight.terminals, self.sight.meters),
         }
 
 

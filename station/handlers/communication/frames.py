@@ -194,6 +194,7 @@ class FramesHandler(Handler):
             since=self._moment(query.since),
             until=self._moment(query.until),
             functions=() if query.function is None else keys_of_function(query.function),
+            sight=await self.sight(),
         )
         skip, limit = self.span(query)
         limit = min(limit, DOWNLOADED_MAX)

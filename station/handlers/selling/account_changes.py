@@ -128,6 +128,7 @@ class MeterChangeHandler(ChangeHandler):
     async def order(self, account: Account) -> Order:
         """Reserve the new meter's opening card."""
         body = self.parse_body(MeterChangeBody)
+        await self.check_own_meter(body.meter)
         request = MeterChangeRequest(
             body.meter,
             body.needed_fen(),
@@ -194,6 +195,7 @@ class TransferHandler(ChangeHandler):
     async def order(self, account: Account) -> Order:
         """Give the account to another customer."""
         body = self.parse_body(TransferBody)
+        await self.check_own_customer(body.customer)
         return await self.sales.transfer(
             account.id, body.customer, body.reason, request_id=body.request_id, by=self.clerk
         )

@@ -164,6 +164,18 @@ class AccountHandler(DeskHandler):
             orders=views[: len(orders)],
         )
 
+    async def check_own_meter(self, meter: str) -> None:
+        """Check that the person deals with a meter. Raises InvalidValue."""
+        own = await self.meters_in_sight()
+        if own is not None and meter not in own:
+            raise InvalidValue("meter", f"there is no meter {meter} in your areas")
+
+    async def check_own_customer(self, number: str) -> None:
+        """Check that the person deals with a customer. Raises InvalidValue."""
+        own = await self.customers_in_sight()
+        if own is not None and number not in own:
+            raise InvalidValue("customer", f"there is no customer {number} in your areas")
+
     async def version_of(self, tariff: str) -> TariffVersion:
         """Return the version of a tariff that holds today. Raises NotFound."""
         today: date = local_day(utc_now(), self.parts.config.site.zone_info)
@@ -222,7 +234,8 @@ class AccountsHandler(AccountHandler):
         query = self.parse_query(AccountsQuery)
         skip, limit = self.span(query)
         database = self.parts.database
-        named, _ = await database.customers.list(query.text) if query.text else ([], 0)
+        own = await self.customers_in_sight()
+        named, _ = await database.customers.list(query.text, numbers=own) if query.text else ([], 0)
         accounts, total = await database.accounts.list(
             query.text,
             query.state,
@@ -231,6 +244,7 @@ class AccountsHandler(AccountHandler):
             skip=skip,
             limit=limit,
             sort=query.sort,
+            meters=await self.meters_in_sight(),
         )
         rows = await account_views(database, accounts)
         view = AccountList(items=rows, total=total)
@@ -241,6 +255,7 @@ class AccountsHandler(AccountHandler):
     async def post(self) -> None:
         try:
             body = self.parse_body(OpeningBody)
+            await self.check_own_meter(body.meter)
             await self._enter_customer(body)
             order = await self.sales.open_account(
                 body.request(),
@@ -262,6 +277,9 @@ class AccountsHandler(AccountHandler):
         customers = self.parts.database.customers
         known = await customers.find(body.customer)
         if known is not None:
+            own = await self.customers_in_sight()
+            if own is not None and known.number not in own:
+                raise InvalidValue("customer", f"number {known.number} is taken elsewhere")
             if body.name and body.name != known.name:
                 raise InvalidValue("customer", f"number {known.number} is {known.name}")
             return
@@ -288,7 +306,8 @@ class NewAccountHandler(AccountHandler):
         typed |= {"ct": 1, "pt": 1}
         typed |= self.parse_query(OpeningQuery).model_dump()
         customer = await self.parts.database.customers.find(typed["customer"])
-        if customer is not None:
+        own = await self.customers_in_sight()
+        if customer is not None and (own is None or customer.number in own):
             typed |= {"name": customer.name, "phone": customer.phone, "address": customer.address}
         self.finish_page(
             "account_form.html",

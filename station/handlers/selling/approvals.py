@@ -1,11 +1,12 @@
 """Approvals: what did a second person agree to? Given at the clerk's desk, by name and password."""
 
+import contextlib
 from typing import Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import Field
 
-from station.errors import InvalidValue, StationError
+from station.errors import InvalidValue, NotFound, StationError
 from station.handlers.access.gate import TooManyAttempts
 from station.handlers.access.identity import requires, status_of
 from station.handlers.access.people import (
@@ -14,6 +15,7 @@ from station.handlers.access.people import (
     permissions_of,
 )
 from station.handlers.access.totp import CODE_SIZE_MAX
+from station.handlers.areas import check_account, check_order
 from station.handlers.base import ListQuery, local_path
 from station.handlers.contract import GUESSING, TABLE, contract
 from station.handlers.selling.limits import LimitsBase
@@ -63,7 +65,9 @@ class ApprovalsHandler(LimitsBase):
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
         store = self.parts.database.approvals
-        approvals, total = await store.list(query.text, skip=skip, limit=limit)
+        approvals, total = await store.list(
+            query.text, skip=skip, limit=limit, clerks=await self.people_in_sight()
+        )
         used = await store.used([approval.id for approval in approvals])
         rows = [approval_view(each, used.get(each.id)) for each in approvals]
         await self.show_list(
@@ -83,6 +87,8 @@ class ApprovalsHandler(LimitsBase):
             body = self.parse_body(ApprovalBody)
             if body.fen is None:
                 raise InvalidValue("amount", "is needed")
+            if self.areas and not await self._is_subject_in(self.areas, body.subject):
+                raise InvalidValue("subject", f"there is no order or account {body.subject}")
             await self._check_approver(body)
             approval = await self.limits.approve(
                 self.user.name,
@@ -137,6 +143,16 @@ class ApprovalsHandler(LimitsBase):
         changed = await self.parts.database.roles.find(user.role)
         if Permission.APPROVE not in permissions_of(user.role, changed):
             raise InvalidValue("approver", f"{name} may not approve; ask a supervisor")
+        if user.areas and not await self._is_subject_in(user.areas, body.subject):
+            raise InvalidValue("approver", f"{name} works in other areas; ask somebody of yours")
+
+    async def _is_subject_in(self, areas: tuple[str, ...], subject: str) -> bool:
+        """Tell whether what is to be approved, an order or an account, lies in somebody's areas."""
+        for check in (check_order, check_account):
+            with contextlib.suppress(NotFound):
+                await check(self.parts, areas, subject)
+                return True
+        return False
 
 
 NOTHING_TYPED: dict[str, Any] = {

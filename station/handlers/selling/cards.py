@@ -63,12 +63,18 @@ class ReadCardHandler(DeskHandler):
         look = await self.sales.look(place)
         accounts = [] if look.account is None else [look.account]
         orders = [] if look.unfinished is None else [look.unfinished]
+        problem = look.problem and self.language.sentence(look.problem)
+        own = await self.meters_in_sight()
+        meters = {each.meter for each in accounts} | {each.meter for each in orders}
+        if own is not None and not meters <= own:
+            accounts, orders = [], []
+            problem = self.language.say("this card belongs to an account outside your areas")
         view = card_view(
             look.reader,
             look.contents,
             next(iter(await account_views(self.parts.database, accounts)), None),
             next(iter(await self.order_views(orders)), None),
-            look.problem and self.language.sentence(look.problem),
+            problem,
         )
         if view.unfinished is not None and not self.wants_json:
             self.done(view, f"/orders/{view.unfinished.id}")

@@ -52,7 +52,9 @@ class CounterHandler(DeskHandler):
         if len(accounts) == 1 and not others and not (self.wants_json or self.is_partial):
             self.redirect(f"/accounts/{accounts[0].id}", status=303)
             return
-        recent, _ = await self.parts.database.orders.list(by=self.clerk, limit=RECENT_MAX)
+        recent, _ = await self.parts.database.orders.list(
+            by=self.clerk, limit=RECENT_MAX, meters=await self.meters_in_sight()
+        )
         self.show(
             "counter.html",
             CounterView(
@@ -71,20 +73,27 @@ class CounterHandler(DeskHandler):
     async def _accounts(self, text: str) -> tuple[list[AccountView], int]:
         """Find accounts by card, meter, customer number, name or phone; living ones first."""
         database = self.parts.database
-        customers, _ = await database.customers.list(text, limit=NAMED_MAX)
+        customers, _ = await database.customers.list(
+            text, limit=NAMED_MAX, numbers=await self.customers_in_sight()
+        )
         numbers = [each.number for each in customers]
-        accounts, total = await database.accounts.list(text, customers=numbers, limit=FOUND_MAX)
+        accounts, total = await database.accounts.list(
+            text, customers=numbers, limit=FOUND_MAX, meters=await self.meters_in_sight()
+        )
         accounts.sort(key=lambda account: not account.is_living)
         return await account_views(database, accounts), total
 
     async def _others(self, text: str, found: list[AccountView]) -> list[NewHit]:
         """Find customers and meters that have no account yet."""
         database = self.parts.database
-        customers, _ = await database.customers.list(text, limit=FOUND_MAX)
+        customers, _ = await database.customers.list(
+            text, limit=FOUND_MAX, numbers=await self.customers_in_sight()
+        )
         numbers = [customer.number for customer in customers]
         known = await database.accounts.of_customers(numbers)
         owners = {account.owner or account.customer for account in known}
-        meters, _ = await database.meters.list(text, limit=FOUND_MAX)
+        within = await self.parts.archive.places_of(self.areas)
+        meters, _ = await database.meters.list(text, limit=FOUND_MAX, within=within)
         metered = {account.meter for account in found if account.state != "closed"}
         hits = [
             _hit("customer", customer.number, customer.name)

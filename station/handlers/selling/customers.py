@@ -95,11 +95,16 @@ class CustomerHandler(Handler):
     """What the handlers of customers share."""
 
     async def page_of(self, customer: Customer) -> CustomerPage:
-        """Return a customer with all accounts."""
+        """Return a customer with the accounts that the person deals with."""
         accounts = await self.parts.database.accounts.of_customers([customer.number])
+        own = await self.meters_in_sight()
         return CustomerPage(
             **_values(customer),
-            accounts=[account_view(account, customer) for account in accounts],
+            accounts=[
+                account_view(account, customer)
+                for account in accounts
+                if own is None or account.meter in own
+            ],
         )
 
     def refuse(self, error: StationError, customer: Customer | None) -> None:
@@ -116,8 +121,13 @@ class CustomersHandler(CustomerHandler):
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
         database = self.parts.database
+        own = await self.meters_in_sight()
         customers, total = await database.customers.list(
-            query.text, skip=skip, limit=limit, sort=query.sort
+            query.text,
+            skip=skip,
+            limit=limit,
+            sort=query.sort,
+            numbers=await self.customers_in_sight(),
         )
         accounts = await database.accounts.of_customers([each.number for each in customers])
         rows = [
@@ -126,7 +136,9 @@ class CustomersHandler(CustomerHandler):
                 meters=[
                     account.meter
                     for account in accounts
-                    if account.is_living and customer.number in (account.owner or account.customer)
+                    if account.is_living
+                    and customer.number in (account.owner or account.customer)
+                    and (own is None or account.meter in own)
                 ],
             )
             for customer in customers

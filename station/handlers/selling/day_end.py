@@ -61,9 +61,15 @@ class DayEndHandler(DeskHandler):
         query = self.parse_query(DayQuery)
         day = query.day or today
         since, until = day_start(day, zone), day_start(day + timedelta(days=1), zone)
-        shifts = await database.shifts.opened(since, until)
+        own = await self.people_in_sight()
+        shifts = [
+            shift
+            for shift in await database.shifts.opened(since, until)
+            if own is None or shift.clerk in own
+        ]
         ids = {shift.id for shift in shifts}
-        reserved = await database.orders.unfinished() if ids else []
+        seen = await self.meters_in_sight()
+        reserved = await database.orders.unfinished(meters=seen) if ids else []
         unfinished = [order for order in reserved if order.shift in ids]
         end = day_end(shifts)
         lines = [line_view(line) for line in end.lines]

@@ -113,7 +113,7 @@ class DeskHandler(Handler):
 
     async def unfinished(self) -> list[OrderView]:
         """Return every unfinished order, the clerk's own first."""
-        orders = await self.parts.database.orders.unfinished()
+        orders = await self.parts.database.orders.unfinished(meters=await self.meters_in_sight())
         own_first = sorted(orders, key=lambda order: order.by != self.clerk)
         return await self.order_views(own_first)
 

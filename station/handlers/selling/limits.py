@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from station.errors import InvalidValue
+from station.errors import InvalidValue, NotFound
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission, permissions_of
 from station.handlers.base import Handler
@@ -76,11 +76,13 @@ class LimitsHandler(LimitsBase):
     @contract(LimitsList)
     async def get(self) -> None:
         own = {each.clerk: each for each in await self.parts.database.limits.list()}
+        people = await self.people_in_sight()
         changed = {role.name: role for role in await self.parts.database.roles.list()}
         items = [
             await self.view_of(user, own.get(user.name) or ClerkLimits(user.name))
             for user in await self.parts.database.users.list()
             if Permission.SELL in permissions_of(user.role, changed.get(user.role))
+            and (people is None or user.name in people)
         ]
         self.show("limits.html", LimitsList(items=items, total=len(items)))
 
@@ -91,12 +93,12 @@ class OneLimitsHandler(LimitsBase):
     @requires(Permission.ADMINISTER)
     @contract(LimitsView)
     async def get(self, name: str) -> None:
-        await self._show(await self.parts.database.users.get(name), None, {})
+        await self._show(await self._user(name), None, {})
 
     @requires(Permission.ADMINISTER)
     @contract(LimitsView, body=LimitsBody)
     async def post(self, name: str) -> None:
-        user = await self.parts.database.users.get(name)
+        user = await self._user(name)
         assert self.user is not None, "a permission needs a person"
         try:
             body = self.parse_body(LimitsBody)
@@ -119,6 +121,13 @@ class OneLimitsHandler(LimitsBase):
             return
         notice = self.language.say("The limits are set.")
         self.done(await self.view_of(user, own), "/limits", notice)
+
+    async def _user(self, name: str) -> User:
+        """Return a person. Raises NotFound, also for one who works elsewhere."""
+        people = await self.people_in_sight()
+        if people is not None and name not in people:
+            raise NotFound(f"there is no user {name}")
+        return await self.parts.database.users.get(name)
 
     async def _show(self, user: User, typed: dict[str, Any] | None, errors: dict[str, str]) -> None:
         own = await self.parts.database.limits.find(user.name) or ClerkLimits(user.name)

@@ -95,6 +95,7 @@ class OrdersHandler(OrderHandler):
             skip=skip,
             limit=limit,
             sort=query.sort,
+            meters=await self.meters_in_sight(),
         )
         rows = await self.order_views(orders)
         standing = sum(order.amount_fen for order in orders if order.state != "abandoned")

@@ -131,7 +131,11 @@ class ReceiptsHandler(ReceiptsBase):
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)
         receipts, total = await self.parts.database.receipts.list(
-            query.text, skip=skip, limit=limit, sort=query.sort
+            query.text,
+            skip=skip,
+            limit=limit,
+            sort=query.sort,
+            meters=await self.meters_in_sight(),
         )
         rows = [receipt_view(each, []) for each in receipts]
         view = ReceiptList(items=rows, total=total)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from station.errors import Conflict, InvalidValue
+from station.errors import Conflict, InvalidValue, NotFound
 from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
@@ -110,6 +110,9 @@ class ShiftHandler(Handler):
         Raises NotFound and Forbidden.
         """
         shift = await self.parts.database.shifts.get(shift_id)
+        own = await self.people_in_sight()
+        if own is not None and shift.clerk not in own:
+            raise NotFound(f"there is no shift {shift_id}")
         if shift.clerk != self.clerk and not self.can(Permission.APPROVE):
             raise Forbidden(self.language.say("this is another clerk's shift"))
         return shift
@@ -159,7 +162,12 @@ class ShiftsHandler(ShiftHandler):
             query.clerk = self.clerk
         skip, limit = self.span(query)
         shifts, total = await self.parts.database.shifts.list(
-            query.text, query.state, query.clerk, skip=skip, limit=limit
+            query.text,
+            query.state,
+            query.clerk,
+            skip=skip,
+            limit=limit,
+            clerks=await self.people_in_sight(),
         )
         rows = [shift_view(shift) for shift in shifts]
         await self.show_list(

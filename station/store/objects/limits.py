@@ -1,11 +1,12 @@
 """What a clerk may do alone, and what a second person agreed to."""
 
+from collections.abc import Collection as Ids
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 
 from station.store.driver import Collection
-from station.store.objects.base import Many, Objects, Page, matching, new_id
+from station.store.objects.base import Many, Objects, Page, among, matching, new_id
 from station.units import utc_now
 
 APPROVAL = "approval-"  # Opens the id of every approval, so that an index can tell them.
@@ -84,8 +85,18 @@ class Approvals(Objects[Approval]):
         return {each["approved_by"]: each["_id"] for each in found}
 
     async def list(
-        self, text: str | None = None, skip: int = 0, limit: int = 100, *, sort: str = ""
+        self,
+        text: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        sort: str = "",
+        clerks: Ids[str] | None = None,
     ) -> Page[Approval]:
-        """Return a page of approvals, the newest first, and how many there are."""
+        """Return a page of approvals, the newest first, and how many there are.
+
+        Of `clerks` only.
+        """
         query = matching(text, "by", "approved_by", "subject", "reason")
+        query.update(among("by", clerks))
         return await self._page(query, skip, limit, order=self._order(sort, [("_id", -1)]))

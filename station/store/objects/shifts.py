@@ -11,6 +11,7 @@ transaction, so a close sees when an order came after it had added up.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection as Ids
 from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +21,7 @@ from pymongo.errors import DuplicateKeyError
 
 from station.errors import Conflict, LimitReached
 from station.store.driver import Collection, Document
-from station.store.objects.base import Many, Objects, Page, matching
+from station.store.objects.base import Many, Objects, Page, among, matching
 
 ShiftState = Literal["open", "closed"]
 
@@ -161,9 +162,10 @@ class Shifts(Objects[Shift]):
         limit: int = 100,
         *,
         sort: str = "",
+        clerks: Ids[str] | None = None,
     ) -> Page[Shift]:
-        """Return a page of shifts, the newest first, and how many there are."""
-        query = matching(text, "clerk", "note")
+        """Return a page of shifts, the newest first, and how many there are; of `clerks` only."""
+        query = {**matching(text, "clerk", "note"), **among("clerk", clerks)}
         wanted = {"state": state, "clerk": clerk}
         query.update({name: value for name, value in wanted.items() if value is not None})
         return await self._page(query, skip, limit, order=self._order(sort, [("_id", -1)]))

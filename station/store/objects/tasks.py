@@ -3,13 +3,14 @@
 How far a task has come stands apart from the task: a person who saves a task does not set it back.
 """
 
+from collections.abc import Collection as Ids
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from station.store.driver import Collection
-from station.store.objects.base import Objects, Page, matching
+from station.store.objects.base import Objects, Page, among, matching
 from station.units import utc_now
 
 TargetKind = Literal["all", "links", "meters", "groups"]
@@ -71,10 +72,17 @@ class Tasks(Objects[Task]):
         self._progress = progress
 
     async def list(
-        self, text: str | None = None, skip: int = 0, limit: int = 100, *, sort: str = ""
+        self,
+        text: str | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        *,
+        sort: str = "",
+        ids: Ids[str] | None = None,
     ) -> Page[Task]:
         """Return a page of tasks in the order they were made, and how many there are."""
-        return await self._page(matching(text, "name"), skip, limit, order=self._order(sort))
+        query = {**matching(text, "name"), **among("_id", ids)}
+        return await self._page(query, skip, limit, order=self._order(sort))
 
     async def progress(self) -> Mapping[str, Progress]:
         """Return how far each task has come that ever began."""
