@@ -37,6 +37,7 @@ from station.collector.reader import Reader
 from station.collector.reports import Reports
 from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
+from station.collector.successes import Successes
 from station.config import Config
 from station.errors import Conflict, StartError
 from station.frontend.blocking import Blocking
@@ -285,6 +286,7 @@ class Station:
             roll=planner.roll,
             budget=Budget(database.tasks, planner, runner, memory, zone),
             completeness=Completeness(database, zone, planner.roll),
+            successes=Successes(database.meter_days, zone),
             workplaces=workplaces,
             readers_used=readers_used,
             agents=agents,

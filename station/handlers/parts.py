@@ -17,6 +17,7 @@ from station.collector.parameters import Parameters
 from station.collector.reader import Reader
 from station.collector.roll import Roll
 from station.collector.scheduler import Scheduler
+from station.collector.successes import Successes
 from station.config import Config
 from station.frontend.blocking import Blocking
 from station.frontend.history import History
@@ -60,6 +61,7 @@ class Parts:
     roll: Roll
     budget: Budget
     completeness: Completeness
+    successes: Successes
     workplaces: Workplaces
     readers_used: Remembered
     agents: Agents

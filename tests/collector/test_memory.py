@@ -8,7 +8,6 @@ from station.collector.memory import DEAD_AFTER, TIMEOUT_UNKNOWN_S, Memory, floo
 from station.collector.outcome import Cause
 from station.errors import DatabaseDown
 from station.store.database import Database
-from station.store.objects.meter_days import MeterDay
 from station.store.objects.meters import Meter
 from station.units import local_day, utc_now
 
@@ -99,9 +98,8 @@ async def test_what_is_known_outlives_a_restart_and_can_be_forgotten(database: D
     later.count(A, utc_now(), 5, 0)
     today = local_day(utc_now(), ZONE)
     await later.write()
-    assert await database.meter_days.of_days(today, today) == [MeterDay(A, today, 25, 19)]
-    assert await database.meter_days.by_day(today, today, [A]) == {today: (25, 19)}
-    assert await database.meter_days.by_day(today, today, [B]) == {}
+    assert await database.meter_days.counts(today) == [(A, 25, 19)]
+    assert await database.meter_days.counts(today - timedelta(days=1)) == []
     failing, total = await database.meter_health.failing()
     assert ([health.meter for health in failing], total) == ([B], 1)
     later.forget(A)

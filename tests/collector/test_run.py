@@ -115,9 +115,8 @@ async def test_why_points_are_missing_is_kept(collecting: Any) -> None:
         (DEAD, "frequency"): "no_answer",
     }
     await collecting.memory.write()
-    counts = await collecting.database.meter_days.of_days(*[local_day(utc_now(), ZONE)] * 2)
-    assert {row.meter: (row.asked, row.answered) for row in counts}[METER] == (2, 2)
-    assert {row.meter: (row.asked, row.answered) for row in counts}[DEAD] == (2, 0)
+    counts = await collecting.database.meter_days.counts(local_day(utc_now(), ZONE))
+    assert {(METER, 2, 2), (DEAD, 2, 0)} <= {*counts}
 
 
 async def test_a_window_that_closes_ends_the_run(collecting: Any) -> None:

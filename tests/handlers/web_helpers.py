@@ -35,6 +35,7 @@ from station.collector.planner import Planner
 from station.collector.reader import Reader
 from station.collector.run import Runner
 from station.collector.scheduler import Scheduler
+from station.collector.successes import Successes
 from station.config import Config, FrontendConfig, SiteConfig
 from station.frontend.blocking import Blocking
 from station.frontend.channels import Channels
@@ -213,6 +214,7 @@ async def open_office(
             "roll": planner.roll,
             "budget": Budget(real.tasks, planner, runner, memory, zone),
             "completeness": Completeness(real, zone, planner.roll),
+            "successes": Successes(real.meter_days, zone),
             "workplaces": workplaces,
             "readers_used": readers_used,
             "agents": agents,

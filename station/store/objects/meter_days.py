@@ -7,10 +7,9 @@ A document holds absolute counts for each start of a station, so that writing tw
 and two stations do not overwrite one another.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 
 from pymongo import UpdateOne
 
@@ -43,25 +42,11 @@ class MeterDays:
             batch = rows[first : first + WRITE_BATCH_MAX]
             await self._collection.write([_write(start, row) for row in batch])
 
-    async def of_days(
-        self, first: date, last: date, meters: Sequence[str] | None = None
-    ) -> list[MeterDay]:
-        """Return what there is of these days, both included, of these meters or of all."""
-        query: dict[str, Any] = {"at": {"$gte": _at(first), "$lte": _at(last)}}
-        if meters is not None:
-            query["meter"] = {"$in": [*meters]}
-        found = await self._collection.find(query, order=[("at", 1), ("meter", 1)])
-        return [_row(document) for document in found]
-
-    async def by_day(
-        self, first: date, last: date, meters: Sequence[str] | None = None
-    ) -> Mapping[date, tuple[int, int]]:
-        """Return the points asked and answered on each day that has any."""
-        sums: dict[date, tuple[int, int]] = {}
-        for row in await self.of_days(first, last, meters):
-            asked, answered = sums.get(row.day, (0, 0))
-            sums[row.day] = asked + row.asked, answered + row.answered
-        return sums
+    async def counts(self, day: date) -> list[tuple[str, int, int]]:
+        """Return each meter of a day with its points asked and answered, in any order."""
+        fields = {"_id": 0, "meter": 1, "counts": 1}
+        found = await self._collection.find({"at": _at(day)}, fields=fields)
+        return [(each["meter"], *_sums(each["counts"].values())) for each in found]
 
 
 def _write(start: str, row: MeterDay) -> UpdateOne:
@@ -70,14 +55,13 @@ def _write(start: str, row: MeterDay) -> UpdateOne:
     return UpdateOne({"_id": f"{row.meter}/{row.day}"}, {"$set": fields}, upsert=True)
 
 
-def _row(document: Mapping[str, Any]) -> MeterDay:
-    counts = document["counts"].values()
-    return MeterDay(
-        document["meter"],
-        document["at"].date(),
-        sum(count["asked"] for count in counts),
-        sum(count["answered"] for count in counts),
-    )
+def _sums(counts: Iterable[Mapping[str, int]]) -> tuple[int, int]:
+    """Return what was asked and answered over all starts of stations."""
+    asked = answered = 0
+    for count in counts:
+        asked += count["asked"]
+        answered += count["answered"]
+    return asked, answered
 
 
 def _at(day: date) -> datetime:
