@@ -23,7 +23,7 @@ from station.handlers.contract import FORMAT, Contract, contract_of
 from station.handlers.download import ROWS_MAX, XLSX_TYPE, Column, to_csv, to_xlsx, writing
 from station.handlers.json_bodies import ZERO, json_value
 from station.handlers.language import LANGUAGES
-from station.handlers.problems import InvalidBody, invalid_body
+from station.handlers.problems import InvalidBody, invalid_body, numbers_for_moments
 from station.handlers.tables import (
     Table,
     check_sort,
@@ -166,6 +166,9 @@ class Handler(Audited):
         return data
 
     def _validated(self, model: type[Model], data: dict[str, Any]) -> Model:
+        numbers = numbers_for_moments(model, data, self.language)
+        if numbers is not None:
+            raise numbers
         try:
             return model.model_validate(data)
         except ValidationError as error:
@@ -196,18 +199,22 @@ class Handler(Audited):
         view: BaseModel,
         rows: Sequence[Row],
         columns: Sequence[Column[Row]],
+        *,
+        fixed: bool = False,
         **context: Any,
     ) -> None:
         """Write a list: as a page, as JSON, or as the file that the query's `format` names.
 
-        `filter` is the list's query. Raises InvalidValue for an order or a column that is not.
+        `filter` is the list's query; `fixed` is a page whose columns are not chosen. Raises
+        InvalidValue for an order or a column that is not.
         """
         given = context.get("filter")
         query = given if isinstance(given, TableQuery) else TableQuery()
         if self.is_download:
             await self.send_table(rows, self.file_columns(columns, query))
         else:
-            self.show(template, view, **context, the_table=await self.table_of(columns, query))
+            table = await self.table_of(columns, query)
+            self.show(template, view, **context, the_table=None if fixed else table)
 
     def file_columns(
         self, columns: Sequence[Column[Row]], query: TableQuery

@@ -7,10 +7,11 @@ was said is a defect.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from types import UnionType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 from tornado.web import RequestHandler
 
 from station.handlers.download import XLSX_TYPE
@@ -28,6 +29,12 @@ TABLE = ("csv", "xlsx")
 DEVICE = (502, 503, 504)  # A device is asked, and the answer waited for.
 CARD = (409, 502, 503)  # A card lies in a reader, or does not.
 GUESSING = (429,)  # A password or a code is tried.
+
+# A moment as a clock on the wall shows it at the site: it names no zone.
+LocalTime = Annotated[
+    datetime,
+    WithJsonSchema({"type": "string", "description": "The site's time: 2026-01-31T00:00:00"}),
+]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

@@ -1,5 +1,9 @@
 """What is wrong with a body, field by field, in the words of the person who typed it."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -29,8 +33,13 @@ _WORDS = {
     "datetime_parsing": N_("expected a time such as 2026-01-31T08:00:00Z"),
     "timezone_aware": N_("expected a time such as 2026-01-31T08:00:00Z"),
 }
+_DAY = "date_from_datetime_parsing"
 _EMPTY_FIELD = N_("is needed")
 _DESCRIBED = N_("expected %(what)s")
+
+
+# These pydantic takes for seconds since 1970 where a day or a moment is wanted.
+_NUMBER = re.compile(r"[+-]?[\d_]*\.?[\d_]+(e[+-]?\d+)?", re.IGNORECASE)
 
 
 class InvalidBody(InvalidValue):
@@ -49,6 +58,23 @@ def invalid_body(error: ValidationError, model: type[BaseModel], language: Langu
         field = str(detail["loc"][0]) if detail["loc"] else "body"
         problems.setdefault(field, _problem(field, detail, model, language))
     return InvalidBody(problems)
+
+
+def numbers_for_moments(
+    model: type[BaseModel], data: Mapping[str, Any], language: Language
+) -> InvalidBody | None:
+    """Return what is wrong with numbers where a model has days or moments; None without any."""
+    problems = {}
+    for own_name, field in model.model_fields.items():
+        name, kind = field.alias or own_name, str(field.annotation)
+        value = data.get(name)
+        is_number = isinstance(value, int | float) or (
+            isinstance(value, str) and _NUMBER.fullmatch(value.strip()) is not None
+        )
+        if is_number and "datetime." in kind:
+            words = "datetime_parsing" if "datetime.datetime" in kind else _DAY
+            problems[name] = language.say(_WORDS[words])
+    return InvalidBody(problems) if problems else None
 
 
 def _problem(field: str, detail: ErrorDetails, model: type[BaseModel], language: Language) -> str:

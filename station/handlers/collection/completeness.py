@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from station.collector.completeness import MeterDays
 from station.collector.items import ITEM_BY_CODE
@@ -44,7 +44,11 @@ def _first_of(value: object) -> object:
     return date(int(found[1]), int(found[2]), 1)
 
 
-Month = Annotated[date | None, BeforeValidator(_first_of)]
+Month = Annotated[
+    date | None,
+    BeforeValidator(_first_of),
+    WithJsonSchema({"type": "string", "pattern": r"^[2-9][0-9]{3}-(0[1-9]|1[0-2])$"}),
+]
 
 
 class CalendarQuery(ListQuery):

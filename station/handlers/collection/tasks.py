@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from station.collector import grid
-from station.collector.archive_checks import BACKFILL_DAYS_MAX
+from station.collector.archive_checks import BACKFILL_DAYS_MAX, checked_task
 from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
@@ -42,6 +42,7 @@ from station.store.objects.tasks import Task
 from station.units import utc_now
 
 MOMENTS_SHOWN = 5
+DRAFT = "-"  # Stands for what is not entered yet.
 RUNS_SHOWN = 8
 LOOKED_AT = 10  # Runs among which the last one lies that was not gap filling.
 
@@ -216,7 +217,7 @@ class PreviewHandler(TaskHandler):
     async def post(self) -> None:
         try:
             task = self.task_from_body(body=PreviewBody)
-            _check_cron(task.cron)
+            _check_draft(task)
             view = await self.plan_of(task)
         except InvalidValue as error:
             if self.wants_json:
@@ -351,12 +352,9 @@ def template_view(template: TaskTemplate, language: Language) -> TemplateView:
     )
 
 
-def _check_cron(expression: str) -> None:
-    if expression:
-        try:
-            grid.check_cron(expression)
-        except ValueError as error:
-            raise InvalidValue("cron", str(error)) from None
+def _check_draft(task: Task) -> None:
+    """Check a task that is being entered; its name and its targets may still be missing."""
+    checked_task(replace(task, name=task.name or DRAFT, targets=task.targets or (DRAFT,)))
 
 
 def _in_words(problems: dict[str, str]) -> str:

@@ -158,6 +158,7 @@ class ClosingHandler(ChangeHandler):
         if not self.wants_json:
             await super().get(account_id)
             return
+        self.parse_query(ChangeQuery)
         account = await self.parts.database.accounts.get(account_id)
         self.write_json(refund_view(proposed_refund(account)))
 

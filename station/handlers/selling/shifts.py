@@ -167,6 +167,7 @@ class ShiftsHandler(ShiftHandler):
             query.clerk,
             skip=skip,
             limit=limit,
+            sort=query.sort,
             clerks=await self.people_in_sight(),
         )
         rows = [shift_view(shift) for shift in shifts]
@@ -225,7 +226,7 @@ class ShiftReportHandler(ShiftHandler):
     """/shifts/ID/report, /api/shifts/ID/report: the close report on paper"""
 
     @requires(Permission.SELL)
-    @contract(None, query=ReportQuery, files=("pdf",))
+    @contract(None, query=ReportQuery, files=("pdf",), fails=(409,))
     async def get(self, shift_id: str) -> None:
         query = self.parse_query(ReportQuery)
         shift = await self.shift(shift_id)

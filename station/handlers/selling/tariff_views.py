@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from station.handlers.contract import LocalTime
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.selling.money import yuan_typed
@@ -102,8 +103,8 @@ class TariffView(BaseModel):
     is_current: bool
     main: PriceSetView
     backup: PriceSetView | None
-    switch_at: datetime | None
-    ladder_switch_at: datetime | None
+    switch_at: LocalTime | None
+    ladder_switch_at: LocalTime | None
     alarm1_fen: int
     alarm2_fen: int
     overdraft_fen: int
