@@ -89,18 +89,18 @@ from station.handlers.selling import (
     customers,
     day_end,
     limits,
+    order_views,
     orders,
     readers,
-    order_views,
     receipts,
     shifts,
     tariffs,
 )
 from station.handlers.sentences import ROLE_NAMES
 from station.handlers.sights import Sights
+from station.handlers.tables import usual_table
 from station.handlers.templating import make_environment
 from station.handlers.today import Today
-from station.handlers.tables import usual_table
 from station.prepaid.readers.agent_wire import LINK_PATH
 
 STATIC = Path(__file__).parent / "static"
@@ -115,8 +115,8 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/language", preferences.LanguageHandler),
     ("/theme", preferences.ThemeHandler),
     ("/password", password.PasswordHandler),
-    ("/search", search.SearchHandler),
     ("/columns", preferences.ColumnsHandler),
+    ("/search", search.SearchHandler),
     ("/links", links.LinksHandler),
     ("/links/([^/]+)", links.LinkHandler),
     ("/links/([^/]+)/adopt", links.AdoptHandler),
@@ -334,6 +334,11 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             has_bench=parts.bench is not None,
             periods=task_views.PERIOD_NAMES,
             cron_names=task_views.CRON_NAMES,
+            usual={
+                "runs": usual_table(runs.COLUMNS),
+                "orders": usual_table(order_views.COLUMNS),
+                "account_orders": usual_table(order_views.OWN_COLUMNS),
+            },
         )
     given: dict[str, Any] = {
         "parts": parts,
@@ -347,11 +352,6 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             Sights(parts),
         ),
     }
-            usual={
-                "runs": usual_table(runs.COLUMNS),
-                "orders": usual_table(order_views.COLUMNS),
-                "account_orders": usual_table(order_views.OWN_COLUMNS),
-            },
     return Application(
         [URLSpec(pattern + "$", handler, given) for pattern, handler in routes()],
         cookie_secret=cookie_secret,
