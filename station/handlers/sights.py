@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from station.collector.completeness import TASKS_MAX, all_of
+from station.collector.completeness import TASKS_MAX
 from station.collector.plan import targets_of
 from station.handlers.parts import Parts
 from station.store.objects.tasks import Task
@@ -120,7 +120,7 @@ class Sights:
         database = self.parts.database
         tasks, _ = await database.tasks.list(limit=TASKS_MAX)
         meters = await database.meters.many([*sight.meters])
-        terminals = {each.address: each for each in await all_of(database.terminals)}
+        terminals = (await self.parts.roll.devices()).terminals
         groups = {group for meter in meters for group in meter.groups}
         groups |= {group for each in sight.terminals for group in terminals[each].groups}
         read = frozenset(task.id for task in tasks if targets_of(task, meters, terminals))
