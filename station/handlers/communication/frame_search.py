@@ -23,8 +23,8 @@ from station.store.objects.frames import FrameRecord
 from station.words import Text
 
 UNLOGGED_MAX = 500  # Of those that only memory holds, the newest.
-WORDED_MAX = 2000  # The newest frames that are put in words to look for a text: half a second.
-HEX_SEARCHED_MAX = 20_000  # The newest frames whose bytes are looked through, which is quicker.
+WORDED_MAX = 500  # The newest frames that are put in words to look for a text, 0.3 ms each.
+HEX_SEARCHED_MAX = 10_000  # The newest frames whose bytes are looked through, which is quicker.
 BATCH_MAX = 1000  # Frames that are fetched at once.
 KEYS_MAX = 100  # The server merges so many walks along an index without sorting.
 HEX_SIZE_MIN = 2  # Digits; one alone is everywhere.
@@ -136,8 +136,9 @@ async def _look_through(
     found: list[FrameRecord] = []
     unlogged = _unlogged(parts, wanted)
     for start in range(0, bound, BATCH_MAX):
-        stored = await parts.database.frames.newest(skip=start, limit=BATCH_MAX, **wanted.query())
-        last = len(stored) < BATCH_MAX
+        size = min(BATCH_MAX, bound - start)
+        stored = await parts.database.frames.newest(skip=start, limit=size, **wanted.query())
+        last = len(stored) < size
         newer = unlogged if last else [each for each in unlogged if each.at >= stored[-1].at]
         unlogged = unlogged[len(newer) :]
         batch = _merged(newer, stored)

@@ -124,6 +124,21 @@ class Frames(Objects[FrameRecord]):
         records = [self._from_document(document) for document in found]
         return sorted(records, key=lambda record: (record.at, record.id), reverse=True)
 
+    def _from_document(self, document: Document) -> FrameRecord:
+        """Name the fields one by one: ten thousand frames are looked through for one page."""
+        return FrameRecord(
+            document["at"],
+            document["link"],
+            document["direction"],
+            document["raw"],
+            document.get("meter"),
+            document.get("exchange"),
+            document.get("note", ""),
+            document.get("protocol", ""),
+            tuple(document.get("functions", ())),
+            document["_id"],
+        )
+
     async def drop_oldest(self, kept_max: int) -> int:
         """Remove some of the oldest records if there are more than may be kept; return how many."""
         excess = await self._collection.estimated_count() - kept_max
