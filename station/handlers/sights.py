@@ -117,11 +117,12 @@ class Sights:
         return Sight(within.terminals, frozenset(meters))
 
     async def _task_sight(self, sight: Sight) -> TaskSight:
-        database = self.parts.database
-        tasks, _ = await database.tasks.list(limit=TASKS_MAX)
-        meters = await database.meters.many([*sight.meters])
-        terminals = (await self.parts.roll.devices()).terminals
+        tasks, _ = await self.parts.database.tasks.list(limit=TASKS_MAX)
+        devices = await self.parts.roll.devices()
+        meters = [meter for meter in devices.meters if meter.address in sight.meters]
+        terminals = devices.terminals
         groups = {group for meter in meters for group in meter.groups}
-        groups |= {group for each in sight.terminals for group in terminals[each].groups}
+        for address in sight.terminals & terminals.keys():
+            groups |= {*terminals[address].groups}
         read = frozenset(task.id for task in tasks if targets_of(task, meters, terminals))
         return TaskSight(read, frozenset(groups), sight.devices)
