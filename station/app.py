@@ -21,6 +21,8 @@ from station.business.webhook import Webhook
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
+from station.collector.clock_events import ClockEvents
+from station.collector.clock_rounds import ClockRounds
 from station.collector.clocks import Clocks
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
@@ -204,7 +206,22 @@ class Station:
         parameters = Parameters(
             database, self.registry, self.feed, zone, master=config.frontend.master
         )
-        clocks = Clocks(database.clocks, self.registry, self.feed, zone)
+        clocks = Clocks(
+            database.clocks,
+            self.registry,
+            self.feed,
+            zone,
+            ClockEvents(
+                database.events,
+                self.feed,
+                self.alarms.take,
+                station=config.station,
+                wrong_over_s=config.clocks.wrong_over_s,
+            ),
+        )
+        clock_rounds = ClockRounds(database, self.registry, clocks, zone, config.clocks.check_time)
+        clock_rounds.start()
+        self._on_stop("clocks", clock_rounds.stop)
         keep_power = KeepPower(database, self.feed)
         controls = Controls(
             database.control_looks, keep_power, self.registry, zone, master=config.frontend.master
@@ -281,6 +298,7 @@ class Station:
             control_orders=control_orders,
             keep_power=keep_power,
             parameters=parameters,
+            clock_rounds=clock_rounds,
             scheduler=scheduler,
             memory=memory,
             roll=planner.roll,

@@ -8,6 +8,7 @@ the files that hold them.
 import difflib
 import os
 from collections.abc import Iterator
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,6 +30,7 @@ from pydantic_core import ErrorDetails
 from station.errors import ConfigError
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+MINUTES_A_DAY = 1440
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -169,6 +171,23 @@ class ControlConfig(Section):
     ]
 
 
+class ClocksConfig(Section):
+    check_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = "03:20"
+    wrong_over_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+
+    @field_validator("check_at", mode="before")
+    @classmethod
+    def _as_written(cls, value: object) -> object:
+        """Take 13:20 as it stands in the file: YAML reads it as a number to the base of 60."""
+        if isinstance(value, int) and 0 <= value < MINUTES_A_DAY:
+            return f"{value // 60:02}:{value % 60:02}"
+        return value
+
+    @property
+    def check_time(self) -> time | None:
+        return None if self.check_at is None else time.fromisoformat(self.check_at)
+
+
 class AlarmsConfig(Section):
     silent_after_s: Seconds = 300
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")] | None = None
@@ -208,6 +227,7 @@ class Config(Section):
     database: DatabaseConfig = DatabaseConfig()
     prepaid: PrepaidConfig = PrepaidConfig()
     control: ControlConfig = ControlConfig()
+    clocks: ClocksConfig = ClocksConfig()
     alarms: AlarmsConfig = AlarmsConfig()
     mail: MailConfig = MailConfig()
     log: LogConfig = LogConfig()

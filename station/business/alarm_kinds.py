@@ -200,7 +200,8 @@ KINDS: tuple[AlarmKind, ...] = (
     _kind(
         "clock", "minor", "Clock is wrong | 时钟异常",
         "Check and set the clock. | 核对并校时。",
-        "1376-12 645-report-7 698-302E 698-3105",
+        "1376-12 645-report-7 698-302E 698-3105 station-clock",
+        passes=True,
     ),
     _kind(
         "metering", "major", "Metering is doubtful | 计量异常",

@@ -11,6 +11,7 @@ from station.collector.clock import (
     MeterClock,
     TerminalClock,
 )
+from station.collector.clock_events import ClockEvents
 from station.collector.control import MeterLine
 from station.collector.drivers.base import NoMemory
 from station.collector.drivers.dlt698_talk import Port698, Talk698, port_of
@@ -36,8 +37,15 @@ class Clocks:
     """The clocks of all devices."""
 
     def __init__(
-        self, clocks: store.Clocks, registry: Registry, feed: Feed, zone: ZoneInfo
+        self,
+        clocks: store.Clocks,
+        registry: Registry,
+        feed: Feed,
+        zone: ZoneInfo,
+        events: ClockEvents | None = None,
     ) -> None:
+        """`events` are told of what each look has found."""
+        self._events = events
         self._store = clocks
         self._registry = registry
         self._feed = feed
@@ -52,7 +60,8 @@ class Clocks:
             return self._object_clock(device, priority)
         if isinstance(device, Terminal):
             return TerminalClock(self._registry.terminal(device.address), self._zone, priority)
-        return MeterClock(MeterLine(self._registry.bus(device), device, self._zone), way)
+        line = MeterLine(self._registry.bus(device), device, self._zone, priority)
+        return MeterClock(line, way)
 
     def _object_clock(self, device: Device, priority: Priority) -> ObjectClock:
         address = device.address
@@ -64,9 +73,9 @@ class Clocks:
         talk = Talk698(port, address, address, priority=priority, memory=NoMemory())
         return ObjectClock(talk, self._zone, "meter")
 
-    async def check(self, device: Device) -> Look:
+    async def check(self, device: Device, *, priority: Priority = Priority.RECALL) -> Look:
         """Look at a clock and keep what it shows. Raises what `line` and an exchange raise."""
-        line = self.line(device, priority=Priority.RECALL)
+        line = self.line(device, priority=priority)
         try:
             look = await line.look()
         except ExchangeError as error:
@@ -79,7 +88,13 @@ class Clocks:
         """Keep what a clock shows."""
         await self._keep(device, look, "")
 
-    async def _keep(self, device: Device, look: Look | None, problem: str) -> None:
+    async def note_set(self, device: Device, look: Look) -> None:
+        """Keep what a clock shows after it was set: its drift is reckoned anew from here on."""
+        await self._keep(device, look, "", after_set=True)
+
+    async def _keep(
+        self, device: Device, look: Look | None, problem: str, *, after_set: bool = False
+    ) -> None:
         link = device.link if isinstance(device, Meter) else device.address
         found = await self._store.find(device.address)
         state = found or ClockState(device.address, kind_of(device), link)
@@ -88,9 +103,11 @@ class Clocks:
         else:
             deviation_ms = round(look.deviation / _MILLISECOND)
             uncertainty_ms = round(look.uncertainty / _MILLISECOND)
-            known = ClockLook(look.at, deviation_ms, uncertainty_ms)
+            known = ClockLook(look.at, deviation_ms, uncertainty_ms, after_set)
             state = replace(state, link=link).with_look(known)
         await self._store.keep(state)
+        if look is not None and self._events is not None:
+            await self._events.note(found, state)
         self._feed.announce("clocks", {"device": device.address})
 
 

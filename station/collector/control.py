@@ -76,20 +76,23 @@ class Deed(Protocol):
 
 
 class MeterLine:
-    """One meter on its bus, asked ahead of everything else."""
+    """One meter on its bus, asked ahead of everything else unless a priority says otherwise."""
 
-    def __init__(self, bus: Bus, meter: Meter, zone: ZoneInfo) -> None:
+    def __init__(
+        self, bus: Bus, meter: Meter, zone: ZoneInfo, priority: Priority = Priority.CONTROL
+    ) -> None:
         self.meter = meter.address
         self.version = Version(meter.protocol)
         self.zone = zone
         self._bus = bus
+        self._priority = priority
 
     async def say(self, request: Frame) -> Answer[Frame]:
         """Send a request once and return the answer. Raises Refused with the meter's words."""
         inquiry = Inquiry645(request)
         async with conversation(self._bus.name, self.meter):  # A long answer is heard out first.
             answer = await self._bus.exchange(
-                inquiry, priority=Priority.CONTROL, timeout_s=ANSWER_TIMEOUT_S
+                inquiry, priority=self._priority, timeout_s=ANSWER_TIMEOUT_S
             )
         if answer.frame.is_error:
             found = errors.error_words(self.version, answer.frame)

@@ -162,7 +162,7 @@ def errand_of(command: Command, device: Device, tools: Tools) -> Errand:
     if is_clock(what):
         way = way_of(device, str(what["way"]))
         line_of_clock = tools.clocks.line(device, way=way)
-        return ClockErrand(line_of_clock, way, partial(tools.clocks.note, device))
+        return ClockErrand(line_of_clock, way, partial(tools.clocks.note_set, device))
     if PARAMETERS in what:
         line = parameters.line(device)
         return ParameterErrand(parameters, device, line, wanted_of(what))

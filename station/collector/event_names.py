@@ -119,11 +119,13 @@ EVENT_NAMES: Mapping[str, Text] = {
     **{f"645-{kind}": name for kind, name in _record_names().items()},
     **{f"645-report-{bit}": name for bit, name in REPORT_BITS.items()},
     **{f"698-{row.oi:04X}": row.name for row in (*PHASE_EVENTS_698, *EVENTS_698)},
+    "station-clock": Text("clock found wrong", "时钟偏差超限"),
 }
 GROUP_NAMES = {
     "1376": Text("Q/GDW 1376.1", "Q/GDW 1376.1"),
     "645": Text("DL/T 645", "DL/T 645"),
     "698": Text("DL/T 698.45", "DL/T 698.45"),
+    "station": Text("this station", "本主站"),
 }
 
 

@@ -7,6 +7,7 @@ from station.business.outbox import Outbox
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
+from station.collector.clock_rounds import ClockRounds
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
 from station.collector.control_errands import Controls
@@ -56,6 +57,7 @@ class Parts:
     control_orders: ControlOrders
     keep_power: KeepPower
     parameters: Parameters
+    clock_rounds: ClockRounds
     scheduler: Scheduler
     memory: Memory
     roll: Roll

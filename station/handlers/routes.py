@@ -175,6 +175,7 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/commands/([^/]+)/cancel", commands.CancelCommandHandler),
     ("/clock", clock.ClocksHandler),
     ("/clock/check", clock.CheckClocksHandler),
+    ("/clock/round", clock.ClockRoundHandler),
     ("/clock/synchronise", clock.SynchroniseHandler),
     ("/parameters", parameters.ParametersHandler),
     ("/parameters/read", parameter_orders.ReadParametersHandler),

@@ -150,6 +150,7 @@ INDEXES = (
     ),
     Index("parameters", [("device", 1)], {}),
     Index("clocks", [("off_ms", -1), ("_id", 1)], {}),
+    Index("clocks", [("drift_off_ms", -1), ("_id", 1)], {}),
     Index("parameter_templates", [("name", 1)], {"unique": True}),
     Index("parameters", [("state", 1), ("_id", 1)], {}),
     Index("events", [("received_at", -1), ("_id", -1)], {}),

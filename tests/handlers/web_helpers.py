@@ -20,6 +20,7 @@ from station.business.watch import Watch
 from station.collector.archive import Archive
 from station.collector.archive_import import ArchiveImports
 from station.collector.budget import Budget
+from station.collector.clock_rounds import ClockRounds
 from station.collector.clocks import Clocks
 from station.collector.commands import Commands
 from station.collector.completeness import Completeness
@@ -209,6 +210,7 @@ async def open_office(
             "control_orders": control_orders,
             "keep_power": keep_power,
             "parameters": parameters,
+            "clock_rounds": ClockRounds(real, registry, clocks, zone, None),
             "scheduler": scheduler,
             "memory": memory,
             "roll": planner.roll,

@@ -83,6 +83,7 @@ ACT_NAMES: dict[str, str] = {
     "meters.exchange": N_("meter exchanged"),
     "meters.ratio": N_("CT or PT changed"),
     "clock.check": N_("clocks checked"),
+    "clock.round": N_("round of clocks begun"),
     "clock.synchronise": N_("clocks synchronised"),
     "parameters.read": N_("parameters read"),
     "parameters.set": N_("parameters set"),

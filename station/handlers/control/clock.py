@@ -6,12 +6,14 @@ itself what became of it. Only clocks that were looked at are set.
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from station.collector.clock import BROADCAST, CLOCK_WORD, SET, pause_before
+from station.collector.clock_rounds import Progress, has_clock
 from station.collector.clocks import check_clock
 from station.collector.commands import (
     PURPOSE_SIZE_MAX,
@@ -24,6 +26,7 @@ from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
+from station.handlers.contract import TABLE, contract
 from station.handlers.control.commands import LEVELS, REQUEST_ID_SIZE, digits
 from station.handlers.control.parameter_orders import (
     TARGETS_MAX,
@@ -38,12 +41,11 @@ from station.handlers.marking import N_
 from station.protocols.dlt645.requests import Authority
 from station.store.objects.base import new_id
 from station.store.objects.clocks import BANDS_MS, ClockState
-from station.store.objects.meters import Meter
 from station.store.objects.parameters import DeviceKind
 from station.units import utc_now
 from station.words import Text
 
-OVER_S = 30  # From here on a clock is called wrong, unless somebody says otherwise.
+OVER_S = 30  # What is set unless somebody says otherwise; clocks nearer than this are left alone.
 OVER_S_MAX = 86_400
 
 WAYS = {
@@ -94,7 +96,10 @@ class SynchroniseBody(ClockTargets):
 
 
 class ClockView(BaseModel):
-    """One clock; a positive deviation is that of a fast one, known to `uncertainty_s`."""
+    """One clock; a positive deviation is that of a fast one, known to `uncertainty_s`.
+
+    `drift_s_a_day` is by how much it goes wrong by itself; null unless looks lie half a day apart.
+    """
 
     device: str
     kind: DeviceKind
@@ -106,6 +111,7 @@ class ClockView(BaseModel):
     problem: str
     problem_at: datetime | None
     looks: int
+    drift_s_a_day: float | None
 
 
 class ClockBand(BaseModel):
@@ -115,23 +121,56 @@ class ClockBand(BaseModel):
     count: int
 
 
+class RoundView(BaseModel):
+    """A round over all clocks, under way or the last one: `left` were not looked at yet."""
+
+    began: datetime
+    ends: datetime
+    total: int
+    left: int
+    is_running: bool
+
+
 class ClockList(BaseModel):
     """A page of clocks, the most wrong first; the bands are of all."""
 
     items: list[ClockView]
     total: int
     bands: list[ClockBand]
+    round: RoundView | None
+    next_round: datetime | None
 
 
 COLUMNS = (
-    Column[ClockView](N_("Device"), lambda row: row.device),
-    Column[ClockView](N_("Name"), lambda row: row.name),
-    Column[ClockView](N_("Kind"), lambda row: KIND_NAMES[row.kind]),
-    Column[ClockView](N_("Link"), lambda row: row.link),
-    Column[ClockView](N_("Deviation in s"), lambda row: row.deviation_s),
-    Column[ClockView](N_("Known to, in s"), lambda row: row.uncertainty_s),
-    Column[ClockView](N_("Looked at"), lambda row: row.looked_at),
-    Column[ClockView](N_("Problem"), lambda row: row.problem),
+    Column[ClockView](N_("Device"), lambda row: row.device, sort="device"),
+    Column[ClockView](N_("Name"), lambda row: row.name, within="device"),
+    Column[ClockView](N_("Kind"), lambda row: KIND_NAMES[row.kind], look="only-wide"),
+    Column[ClockView](N_("Link"), lambda row: row.link, more=True),
+    Column[ClockView](
+        N_("Deviation in s"),
+        lambda row: row.deviation_s,
+        head=N_("Deviation"),
+        unit="s",
+        sort="-deviation",
+        look="number",
+    ),
+    Column[ClockView](
+        N_("Known to, in s"),
+        lambda row: None if row.looked_at is None else row.uncertainty_s,
+        head=N_("Known to"),
+        unit="± s",
+        look="number only-wide",
+    ),
+    Column[ClockView](
+        N_("Drift in s a day"),
+        lambda row: row.drift_s_a_day,
+        head=N_("Drift"),
+        unit=N_("s a day"),
+        sort="-drift",
+        look="number",
+    ),
+    Column[ClockView](N_("Looked at"), lambda row: row.looked_at, look="nowrap"),
+    Column[ClockView](N_("Problem"), lambda row: row.problem, look="small soft"),
 )
 
 
@@ -155,7 +194,7 @@ class ClockHandler(ParameterOrderHandler):
         if body.devices:
             for device in found:
                 check_clock(device)
-        settable = [device for device in found if _has_clock(device)]
+        settable = [device for device in found if has_clock(device)]
         if not 1 <= len(settable) <= TARGETS_MAX:
             raise InvalidValue("devices", f"{len(settable)} devices are not in 1..{TARGETS_MAX}")
         return settable
@@ -166,27 +205,37 @@ class ClockHandler(ParameterOrderHandler):
         skip, limit = self.span(query)
         over_ms = None if query.over_s is None else 1000 * query.over_s
         store = self.parts.database.clocks
-        states, total = await store.list(query.text, query.kind, over_ms, skip, limit)
+        states, total = await store.list(
+            query.text, query.kind, over_ms, skip, limit, sort=query.sort
+        )
         items = await self._views(states)
         counted = await store.bands()
         bands = [
             ClockBand(up_to_s=None if end is None else end // 1000, count=counted.get(end, 0))
             for end in (*BANDS_MS, 0, None)
         ]
-        view = ClockList(items=items, total=total, bands=bands)
+        rounds = self.parts.clock_rounds
+        view = ClockList(
+            items=items,
+            total=total,
+            bands=bands,
+            round=round_view(rounds.progress),
+            next_round=rounds.next_round(utc_now()),
+        )
         pause = pause_before(utc_now(), self.parts.config.site.zone_info)
         self.set_status(status)
         if self.is_download or self.wants_json:
-            await self.show_list("clock.html", view, items, COLUMNS)
+            await self.show_list("clock.html", view, items, COLUMNS, filter=query)
             return
         self.finish_page(
             "clock.html",
             view=view,
             filter=query,
+            the_table=await self.table_of(COLUMNS, query),
             device_kinds=KIND_NAMES,
             ways=WAYS,
             levels=LEVELS,
-            over_s=OVER_S,
+            over_s=self.parts.config.clocks.wrong_over_s,
             groups=groups_of(self.parts),
             waits_until=utc_now() + pause if pause else None,
             request_id=secrets.token_hex(REQUEST_ID_SIZE),
@@ -211,6 +260,7 @@ class ClockHandler(ParameterOrderHandler):
                 problem=self.language.sentence(state.problem),
                 problem_at=state.problem_at,
                 looks=len(state.history),
+                drift_s_a_day=None if state.drift_ms is None else state.drift_ms / 1000,
             )
             for state in states
         ]
@@ -220,6 +270,7 @@ class ClocksHandler(ClockHandler):
     """/clock, /api/clock"""
 
     @requires(Permission.VIEW)
+    @contract(ClockList, query=ClocksQuery, files=TABLE)
     async def get(self) -> None:
         await self.show_clocks(200, typed={}, errors={})
 
@@ -228,6 +279,7 @@ class CheckClocksHandler(ClockHandler):
     """/clock/check, /api/clock/check"""
 
     @requires(Permission.COLLECT)
+    @contract(BatchView, body=CheckBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(CheckBody)
@@ -248,10 +300,24 @@ class CheckClocksHandler(ClockHandler):
         self.done(view, "/clock", notice, status=201)
 
 
+class ClockRoundHandler(ClockHandler):
+    """/clock/round, /api/clock/round: look at every clock, on whatever link it is"""
+
+    @requires(Permission.COLLECT)
+    @contract(RoundView, status=201)
+    async def post(self) -> None:
+        progress = await self.parts.clock_rounds.begin()
+        view = round_view(progress)
+        assert view is not None, "it has just begun"
+        notice = self.language.say("The clocks are being looked at.")
+        self.done(view, "/clock", notice, status=201)
+
+
 class SynchroniseHandler(ClockHandler):
     """/clock/synchronise, /api/clock/synchronise"""
 
     @requires(Permission.CONFIGURE)
+    @contract(BatchView, body=SynchroniseBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(SynchroniseBody)
@@ -301,9 +367,6 @@ def _authority(body: SynchroniseBody) -> Authority | None:
     return Authority(body.level, body.password, body.operator)
 
 
-def _has_clock(device: Device) -> bool:
-    try:
-        check_clock(device)
-    except InvalidValue:
-        return False
-    return not isinstance(device, Meter) or device.point > 0
+def round_view(progress: Progress | None) -> RoundView | None:
+    """Return a round as pages and JSON show it."""
+    return None if progress is None else RoundView(**asdict(progress))

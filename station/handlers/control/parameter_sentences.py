@@ -36,6 +36,7 @@ PARAMETER_SENTENCES: tuple[str, ...] = (
     N_("nothing is wanted of %(address)s"),
     N_("this template is for a %(kind)s"),
     N_("none of them is a parameter of %(protocol)s"),
+    N_("a round of clocks is under way already"),
     N_("terminal %(terminal)s: %(asked)s refused: %(phrases)s"),
     N_("terminal %(terminal)s: %(code)s is not as the standard has it: %(hex)s"),
     N_("terminal %(terminal)s: it answered with another service"),

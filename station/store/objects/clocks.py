@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pymongo import ReplaceOne
 
@@ -10,6 +10,9 @@ from station.store.driver import Document
 from station.store.objects.base import Many, Objects, Page, matching
 from station.store.objects.parameters import DeviceKind
 
+ONE_DAY = timedelta(days=1)
+DRIFT_OVER_MIN = timedelta(hours=12)  # A drift of 1 s a day is hidden by the way in less.
+STEP_MS = 60_000  # More in a day is no drift: a sound meter goes wrong by half a second.
 HISTORY_MAX = 60  # Looks that are kept of each clock: two months of daily ones.
 
 # Upper ends of the bands of the statistics, in ms; what is further out is the last band.
@@ -18,11 +21,12 @@ BANDS_MS = (5_000, 30_000, 60_000, 300_000)
 
 @dataclass(frozen=True, slots=True)
 class ClockLook:
-    """One look: `deviation_ms` is positive for a clock that is fast."""
+    """One look: `deviation_ms` is positive for a fast clock; `after_set`: it was just set."""
 
     at: datetime
     deviation_ms: int
     uncertainty_ms: int
+    after_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,30 @@ class ClockState:
             problem_at=None,
             history=(*self.history, look)[-HISTORY_MAX:],
         )
+
+    @property
+    def drift_ms(self) -> int | None:
+        """Return by how much the clock goes wrong in a day, positive for one that runs fast.
+
+        It is reckoned over the looks since it was set last; None where they lie too close together.
+        """
+        looks = self.history[_begin_of(self.history) :]
+        if not looks or looks[-1].at - looks[0].at < DRIFT_OVER_MIN:
+            return None
+        span = looks[-1].at - looks[0].at
+        return round((looks[-1].deviation_ms - looks[0].deviation_ms) / (span / ONE_DAY))
+
+
+def _begin_of(history: Sequence[ClockLook]) -> int:
+    """Return the place of the first look since a clock was set, by us or by somebody else."""
+    for place in range(len(history) - 1, 0, -1):
+        before, look = history[place - 1], history[place]
+        days = (look.at - before.at) / ONE_DAY
+        step_ms = abs(look.deviation_ms - before.deviation_ms)
+        known_ms = before.uncertainty_ms + look.uncertainty_ms
+        if look.after_set or step_ms > known_ms + STEP_MS * max(days, 1):
+            return place
+    return 0
 
 
 class Clocks(Objects[ClockState]):
@@ -100,8 +128,15 @@ class Clocks(Objects[ClockState]):
 
     def _to_document(self, thing: ClockState) -> Document:
         off_ms = None if thing.deviation_ms is None else abs(thing.deviation_ms)
+        drift_ms = thing.drift_ms
         looks = [asdict(look) for look in thing.history]
-        return {**super()._to_document(thing), "off_ms": off_ms, "history": looks}
+        known = {
+            "off_ms": off_ms,
+            "drift_ms": drift_ms,
+            "drift_off_ms": None if drift_ms is None else abs(drift_ms),
+            "history": looks,
+        }
+        return {**super()._to_document(thing), **known}
 
     def _from_document(self, document: Document) -> ClockState:
         looks = tuple(ClockLook(**look) for look in document["history"])

@@ -24,7 +24,11 @@ SORTS: Mapping[str, Mapping[str, Order]] = {
     "approval": {"time": BY_KEY},
     "change": {"time": [("at", 1), ("_id", 1)]},
     "channel": {"name": BY_KEY},
-    "clock": {"device": BY_KEY, "deviation": [("off_ms", 1), ("_id", -1)]},
+    "clock": {
+        "device": BY_KEY,
+        "deviation": [("off_ms", 1), ("_id", -1)],
+        "drift": [("drift_off_ms", 1), ("_id", -1)],
+    },
     "command": {"ordered": BY_KEY, "meter": [("meter", 1), ("_id", 1)]},
     "customer": {"number": BY_KEY, "name": [("name", 1), ("_id", 1)]},
     "entry": {
