@@ -9,6 +9,7 @@ from web_helpers import Office, Visitor, text_of, words_of
 
 from station.collector.outcome import Cause
 from station.handlers.archive import terminals
+from station.handlers.collection import tasks as task_pages
 from station.handlers.collection.task_templates import TEMPLATES
 from station.store.objects.meter_days import MeterDay
 from station.units import local_day, utc_now
@@ -71,6 +72,25 @@ async def test_one_shot_is_meant_in_the_time_of_the_site(office: Office, ann: Vi
     again = {**TASK, "once_at": task["once_at"]}
     _, after = await ann.json("PUT", f"/api/tasks/{task_id}", again)
     assert after["once_at"] == task["once_at"] == "2031-05-05T23:08:00Z"
+
+
+async def test_on_a_large_site_meters_are_typed(
+    office: Office, ann: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'type="checkbox" name="targets" value="000000000161"' in text_of(
+        await ann.get("/tasks/new")
+    )
+    monkeypatch.setattr(task_pages, "METERS_LISTED_MAX", 1)
+    form = text_of(await ann.get("/tasks/new"))
+    assert 'name="targets" value="000000000161"' not in form
+    assert '<textarea class="form-control address" id="field-targets"' in form
+    typed = {"target_kind": "meters", "targets": " 000000000161\r\n\r\n000000000162 "}
+    saved = await ann.post("/tasks", **TASK, **typed)
+    task_id = saved.headers["Location"].rsplit("/", 1)[1]
+    task = await office.database.tasks.get(task_id)
+    assert task.targets == ("000000000161", "000000000162")
+    shown = text_of(await ann.get(f"/tasks/{task_id}/edit"))
+    assert ">000000000161\n000000000162</textarea>" in shown
 
 
 async def test_times_that_cannot_be_are_refused(ann: Visitor) -> None:

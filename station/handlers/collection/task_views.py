@@ -59,6 +59,15 @@ PRIORITY_NAMES: dict[TaskPriority, str] = {
 _TIME = re.compile(r"([0-9]{1,2}):([0-5][0-9])")
 
 
+def _lines(value: object) -> object:
+    """Take several targets from one text, a line each: so they are typed on a large site."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+        return value
+    return [line.strip() for each in value for line in each.splitlines() if line.strip()]
+
+
 def _blank_is_none(value: object) -> object:
     return None if value == "" else value
 
@@ -79,7 +88,7 @@ class TaskBody(BaseModel):
     priority: TaskPriority = "normal"
     missed: MissedPolicy = "all"
     target_kind: TargetKind = "all"
-    targets: tuple[str, ...] = Field((), max_length=TARGETS_MAX)
+    targets: Annotated[tuple[str, ...], BeforeValidator(_lines)] = Field((), max_length=TARGETS_MAX)
     backfill_days: int = Field(0, ge=0, le=BACKFILL_DAYS_MAX)
     enabled: bool = True
 

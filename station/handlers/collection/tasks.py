@@ -44,6 +44,7 @@ from station.units import utc_now
 MOMENTS_SHOWN = 5
 DRAFT = "-"  # Stands for what is not entered yet.
 RUNS_SHOWN = 8
+METERS_LISTED_MAX = 500  # With boxes to tick; of more the addresses are typed.
 LOOKED_AT = 10  # Runs among which the last one lies that was not gap filling.
 
 
@@ -138,14 +139,15 @@ class TaskHandler(Handler):
     async def form_choices(self) -> dict[str, Any]:
         """Return what the form of a task offers."""
         database, say = self.parts.database, self.language.say
-        terminals, _ = await database.terminals.list(limit=LINKS_MAX)
         channels, _ = await database.channels.list(limit=LINKS_MAX)
-        meters = await database.meters.many(None)
+        devices = await self.parts.roll.devices()
+        terminals, meters = [*devices.terminals.values()], devices.meters
         ngettext = self.language.catalogue.ngettext
         return {
             "links": [(each.address, each.name) for each in terminals]
             + [(each.name, each.url) for each in channels],
-            "meters": [(meter.address, meter.name) for meter in meters],
+            "meters": [(meter.address, meter.name) for meter in meters[:METERS_LISTED_MAX]],
+            "lists_meters": len(meters) <= METERS_LISTED_MAX,
             "meter_groups": [
                 (name, ngettext("%(num)s member", "%(num)s members", number) % {"num": number})
                 for name, number in groups_of([*terminals, *meters])

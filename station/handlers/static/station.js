@@ -206,7 +206,7 @@ function showChosen(form) {
     const [name, values] = part.dataset.shownBy.split("=");
     const shown = values.split(" ").includes(new FormData(form).get(name));
     part.hidden = !shown;
-    for (const input of part.querySelectorAll("input, select")) input.disabled = !shown;
+    for (const input of part.querySelectorAll("input, select, textarea")) input.disabled = !shown;
   }
 }
 document.addEventListener("change", (event) => {
