@@ -75,9 +75,9 @@ class Order:
     device: DeviceKind = "meter"
     batch: str = ""
     secret: Authority | None = None
-
     until: datetime | None = None  # Instead of `valid_min` from now.
     approved_by: str = ""
+
 
 @dataclass(slots=True)
 class _Lane:
@@ -163,8 +163,8 @@ class Commands:
             batch=order.batch,
             purpose=order.purpose,
             valid_min=order.valid_min,
-            history=(Step(now, "queued", order.purpose),),
             approved_by=order.approved_by,
+            history=(Step(now, "queued", order.purpose),),
         )
         standing = await self._store.order(command)
         pending = Pending(standing, order.authority, order.secret)

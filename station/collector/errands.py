@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from station.collector.clock import BROADCAST, CLOCK_WORD, SET, ClockErrand
 from station.collector.clocks import Clocks, check_clock, way_of
 from station.collector.control import Deed, Finding, Mandate, MeterLine, deed_of
+from station.collector.control_errands import check_control
 from station.collector.parameter_dialects import Device
 from station.collector.parameter_lines import ParameterLine, Told
 from station.collector.parameters import Parameters, check_codes
@@ -185,6 +186,8 @@ def check_order(kind: CommandKind, what: Mapping[str, Any], device: Device) -> N
         check_clock(device)
         if what["way"] not in (SET, BROADCAST):
             raise InvalidValue("way", f"{what['way']!r} is none of {SET}, {BROADCAST}")
+    elif kind == "control":
+        check_control(device, what)
     elif isinstance(device, Terminal):
         raise InvalidValue("parameter", "this is not ordered of a terminal")
     elif kind == "set" and what.get("parameter") in (ADDRESS, PASSWORD):
@@ -197,7 +200,7 @@ def check_order(kind: CommandKind, what: Mapping[str, Any], device: Device) -> N
 
 def needs_authority(kind: CommandKind, what: Mapping[str, Any], device_kind: str) -> bool:
     """Tell whether an order needs a password; what needs none goes on after a restart."""
-    if kind == "read" or device_kind == "terminal":
+    if kind == "read" or device_kind == "terminal" or what.get("keyless"):
         return False
     return what.get("parameter") != ADDRESS and what.get("way") != BROADCAST
 

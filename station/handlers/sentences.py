@@ -10,6 +10,7 @@ from station.handlers.access.audit_sentences import AUDIT_SENTENCES
 from station.handlers.access.people_sentences import PEOPLE_SENTENCES
 from station.handlers.archive.archive_sentences import ARCHIVE_SENTENCES
 from station.handlers.archive.import_sentences import IMPORT_SENTENCES
+from station.handlers.control.control_sentences import CONTROL_SENTENCES
 from station.handlers.control.parameter_sentences import PARAMETER_SENTENCES
 from station.handlers.events.alarm_sentences import ALARM_SENTENCES
 from station.handlers.marking import N_
@@ -45,15 +46,16 @@ ROLE_NAMES = {
 UNITS = (N_("yuan"),)  # The others are the same in every language.
 
 SENTENCES: tuple[str, ...] = (
-    *ALARM_SENTENCES,
     N_("expected some of %(names)s"),
     N_("expected one of %(names)s"),
     N_("this list has one order"),
     N_("the columns of %(number)s tables are remembered already"),
+    *ALARM_SENTENCES,
     *AREA_SENTENCES,
     *ARCHIVE_SENTENCES,
     *AUDIT_SENTENCES,
     *CARD_SENTENCES,
+    *CONTROL_SENTENCES,
     *DRAWER_SENTENCES,
     *IMPORT_SENTENCES,
     *PEOPLE_SENTENCES,

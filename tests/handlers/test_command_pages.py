@@ -77,8 +77,14 @@ async def test_roles(yard: Office) -> None:
     path = f"/meters/{METER}/commands"
     assert (await reader.get(f"{path}/new")).code == 403
     page = await technician.get(f"{path}/new")
-    assert "Your role may neither set nor control." in words_of(page)
+    assert "order=trip" not in text_of(page)
+    assert "Set a parameter" in words_of(page)
     assert (await technician.get(f"{path}/confirm?kind=control&order=trip")).code == 403
+    clerk = await yard.somebody("clerk")
+    assert "Your role may neither set nor control." in words_of(await clerk.get(f"{path}/new"))
+    boss = await yard.somebody("supervisor")
+    assert (await boss.get(f"{path}/confirm?kind=set&parameter=clock")).code == 403
+    assert (await order(boss, kind="set", parameter="clock", password="123456"))[0] == 403
 
     boss = await yard.somebody()
     status, trip = await order(boss, password="123456")
@@ -120,13 +126,19 @@ async def test_an_unknown_meter(yard: Office) -> None:
 async def test_forms_from_the_meter_to_the_command(yard: Office) -> None:
     boss = await yard.somebody()
     form = await boss.get(f"/meters/{METER}/commands/new")
-    assert f"/meters/{METER}/commands/confirm?kind=control&amp;order=trip" in text_of(form)
-    confirm = await boss.get(f"/meters/{METER}/commands/confirm?kind=control&order=trip")
-    assert f"Trip: meter {METER}?" in words_of(confirm)
+    dry_run = f"/controls/dry_run?devices={METER}"
+    assert f"{dry_run}&amp;order=trip" in text_of(form)
+    moved = await boss.get(f"/meters/{METER}/commands/confirm?kind=control&order=trip")
+    assert (moved.code, moved.headers["Location"]) == (303, f"{dry_run}&order=trip")
+    path = f"/meters/{METER}/commands/confirm?kind=set&parameter=04000103&value=30"
+    confirm = await boss.get(path)
     assert "Shop &lt;1&gt;" in text_of(confirm)
     request_id = re.search(r'name="request_id" value="(\w{32})"', text_of(confirm))
     assert request_id is not None
-    typed = {**TRIP, "request_id": request_id[1], "purpose": "", "password": "123456"}
+    typed = {
+        "kind": "set", "parameter": "04000103", "value": "30", "meter": METER,
+        "request_id": request_id[1], "purpose": "", "password": "123456",
+    }  # fmt: skip
     refused = await boss.post("/commands", **typed)
     assert refused.code == 400
     assert "say why this is ordered" in words_of(refused)

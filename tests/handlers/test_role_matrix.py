@@ -21,8 +21,8 @@ from station.handlers.routes import routes
 
 TABLE = Path(__file__).with_name("role_matrix.txt")
 MAY = {
-    "administrator": "view collect sell approve configure control audit administer",
-    "supervisor": "view collect sell approve control",
+    "administrator": "view collect sell approve configure control approve_control audit administer",
+    "supervisor": "view collect sell approve control approve_control",
     "technician": "view collect configure",
     "clerk": "view collect sell",
     "reader": "view",

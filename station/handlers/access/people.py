@@ -34,6 +34,7 @@ class Permission(Enum):
     APPROVE = "approve"
     CONFIGURE = "configure"
     CONTROL = "control"
+    APPROVE_CONTROL = "approve_control"
     AUDIT = "audit"
     ADMINISTER = "administer"
 
@@ -50,6 +51,7 @@ ROLES: dict[str, frozenset[Permission]] = {
             Permission.SELL,
             Permission.APPROVE,
             Permission.CONTROL,
+            Permission.APPROVE_CONTROL,
         }
     ),
     "clerk": frozenset({Permission.VIEW, Permission.COLLECT, Permission.SELL}),

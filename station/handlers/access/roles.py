@@ -21,6 +21,7 @@ PERMISSION_NAMES: dict[Permission, str] = {
     Permission.APPROVE: N_("approve"),
     Permission.CONFIGURE: N_("configure"),
     Permission.CONTROL: N_("control"),
+    Permission.APPROVE_CONTROL: N_("approve control"),
     Permission.AUDIT: N_("audit"),
     Permission.ADMINISTER: N_("administer"),
 }
@@ -30,7 +31,8 @@ PERMISSION_HELP: dict[Permission, str] = {
     Permission.SELL: N_("Open accounts, sell, keep a drawer."),
     Permission.APPROVE: N_("Agree as the second person, and to tariffs."),
     Permission.CONFIGURE: N_("Change terminals, channels, meters, tasks and tariffs."),
-    Permission.CONTROL: N_("Set meters, trip and close."),
+    Permission.CONTROL: N_("Order to trip, to close, to keep power; protect devices."),
+    Permission.APPROVE_CONTROL: N_("Agree to such orders of others, and end a protection."),
     Permission.AUDIT: N_("Read who did what."),
     Permission.ADMINISTER: N_("Manage people, roles and limits."),
 }

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from station.collector import errands
 from station.collector.clock import CLOCK_WORD
 from station.collector.control import RELAY_ORDERS, parameter_name
+from station.collector.control_errands import CONTROL_STATE
 from station.collector.items import ITEM_BY_CODE
 from station.collector.parameter_dialects import spec_of
 from station.errors import InvalidValue
@@ -61,6 +62,7 @@ RESULT_NAMES = {
     "relay": Text("Relay", "继电器"),
     "ordered": Text("Relay as ordered", "继电器命令状态"),
     "keep_power": Text("Keep power", "保电"),
+    "rounds_open": Text("Rounds open (0: none)", "跳闸轮次（0：无）"),
     "status_word_3": Text("Status word 3", "运行状态字3"),
     "value": Text("Value held", "现值"),
     "held": Text("Bytes held", "现值字节"),
@@ -105,6 +107,7 @@ class CommandView(BaseModel):
     created_at: datetime
     expires_at: datetime
     state: CommandState
+    approved_by: str
     attempts: int
     sent_at: datetime | None
     ended_at: datetime | None
@@ -157,6 +160,7 @@ def command_view(command: Command, protocol: str, language: Language) -> Command
         created_at=command.created_at,
         expires_at=command.expires_at,
         state=command.state,
+        approved_by=command.approved_by,
         attempts=command.attempts,
         sent_at=command.sent_at,
         ended_at=command.ended_at,
@@ -169,6 +173,8 @@ def title_of(kind: str, what: Mapping[str, Any], protocol: str, language: Langua
     """Return in words what is ordered."""
     if errands.PARAMETERS in what:
         return _parameters_title(kind, what[errands.PARAMETERS], language)
+    if kind == "read" and CONTROL_STATE in what:
+        return language.say("Look at the relays")
     if kind == "read" and what.get("parameter") == CLOCK_WORD:
         return language.say("Look at the clock")
     if kind == "read":
@@ -179,8 +185,7 @@ def title_of(kind: str, what: Mapping[str, Any], protocol: str, language: Langua
             return language.say("Read %(item)s and %(number)s more", item=names[0], number=more)
         return language.say("Read %(item)s", item=names[0] if names else "")
     if kind == "control":
-        order = RELAY_ORDERS.get(str(what.get("order")))
-        return language.name(_capital(order.name)) if order else str(what.get("order"))
+        return _control_title(what, language)
     parameter = str(what.get("parameter", ""))
     name = language.name(parameter_name(protocol, parameter))
     if parameter == "clock":
@@ -190,6 +195,22 @@ def title_of(kind: str, what: Mapping[str, Any], protocol: str, language: Langua
     if parameter == errands.ADDRESS:
         return language.say("Change the address to %(address)s", address=what.get("value"))
     return language.say("Set %(parameter)s to %(value)s", parameter=name, value=what.get("value"))
+
+
+def _control_title(what: Mapping[str, Any], language: Language) -> str:
+    """Return "Trip round 2 for 30 min after 5 min", or the like."""
+    order = RELAY_ORDERS.get(str(what.get("order")))
+    if order is None:
+        return str(what.get("order"))
+    title = language.name(_capital(order.name))
+    if what.get("round"):
+        title = language.say("%(act)s, round %(round)s", act=title, round=what["round"])
+    minutes = what.get("limit_min") or what.get("keep_min")
+    if minutes:
+        title = language.say("%(act)s, for %(minutes)s min", act=title, minutes=minutes)
+    if what.get("delay_min"):
+        title = language.say("%(act)s, in %(minutes)s min", act=title, minutes=what["delay_min"])
+    return title
 
 
 def _parameters_title(kind: str, ordered: Sequence[Any], language: Language) -> str:
@@ -212,12 +233,17 @@ def result_rows(command: Command, parts: Parts, language: Language) -> list[Resu
     """Return what the meter said in the end, line by line."""
     if command.kind == "read" and "items" in command.what:
         return _read_rows(command, parts, language)
+    return result_rows_of(command.result, language)
+
+
+def result_rows_of(result: Mapping[str, Any], language: Language) -> list[ResultRow]:
+    """Return what a device showed, line by line."""
     return [
         ResultRow(
             name=language.name(RESULT_NAMES[key]),
             value=_result_text(value, language),
         )
-        for key, value in command.result.items()
+        for key, value in result.items()
         if key in RESULT_NAMES and value != ""
     ]
 

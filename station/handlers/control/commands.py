@@ -6,6 +6,7 @@ over a page that names the meter and asks why.
 
 import secrets
 from typing import Any
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field
 
@@ -17,10 +18,11 @@ from station.collector.commands import (
     Order,
 )
 from station.collector.control import RELAY_ORDERS, VALUE_SIZE_MAX
+from station.collector.control_orders import ControlRequest
 from station.collector.errands import ADDRESS, PASSWORD, check_order
 from station.collector.items import ITEMS
 from station.collector.plan import has_item
-from station.errors import Conflict, InvalidValue, StationError
+from station.errors import Conflict, InvalidValue, NeedsApproval, StationError
 from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.areas import check_device
@@ -41,7 +43,13 @@ from station.handlers.control.command_views import (
     steps_of,
     title_of,
 )
+from station.handlers.control.control_views import (
+    CONTROL_STATE_NAMES,
+    ControlOrderView,
+    order_fields,
+)
 from station.handlers.marking import N_
+from station.handlers.sights import Sight
 from station.protocols.dlt645 import Version
 from station.protocols.dlt645.requests import Authority
 from station.store.objects.commands import Command, CommandKind, CommandState
@@ -57,6 +65,13 @@ NOTHING_TYPED = {
     "purpose": "",
     "level": 0,
     "valid_min": 0,
+}
+WAITING_MAX = 20  # Control orders that wait, above the commands; the others have a page.
+# Setting is what parameters do, too; controlling cuts people off.
+NEEDED: dict[CommandKind, Permission] = {
+    "read": Permission.COLLECT,
+    "set": Permission.CONFIGURE,
+    "control": Permission.CONTROL,
 }
 DECIMAL = frozenset("0123456789")
 
@@ -177,8 +192,7 @@ class CommandHandler(Handler):
 
     def check_may(self, kind: CommandKind) -> None:
         """Raise Forbidden unless the person's role allows this kind of command."""
-        needed = Permission.COLLECT if kind == "read" else Permission.CONTROL
-        if not self.can(needed):
+        if not self.can(NEEDED[kind]):
             role = self.user.role if self.user else ""
             raise Forbidden(self.language.say("the role %(role)s does not allow this", role=role))
 
@@ -213,9 +227,20 @@ class CommandsHandler(CommandHandler):
             items,
             COLUMNS,
             filter=query,
+            waiting=await self._waiting(sight),
+            control_state_names=CONTROL_STATE_NAMES,
             state_names=STATE_NAMES,
             command_kinds=COMMAND_KIND_NAMES,
         )
+
+    async def _waiting(self, sight: Sight | None) -> list[ControlOrderView]:
+        """Return the control orders that wait for a second person; only the page shows them."""
+        if self.wants_json or self.is_download:
+            return []
+        orders, _ = await self.parts.database.control_orders.list(
+            state="waiting", limit=WAITING_MAX, among=None if sight is None else sight.devices
+        )
+        return [ControlOrderView(**order_fields(each, self.language)) for each in orders]
 
     @requires(Permission.COLLECT)
     @contract(CommandView, body=CommandBody, status=201)
@@ -225,6 +250,13 @@ class CommandsHandler(CommandHandler):
             body = self.parse_body(CommandBody)
             self.check_may(body.kind)
             await check_device(self.parts, self.areas, body.meter)
+            assert self.user is not None, "a permission needs a person"
+            if body.kind == "control":
+                command = await self._control(body, self.user.name)
+                view = (await self.views_of([command]))[0]
+                notice = self.language.say("The command is taken.")
+                self.done(view, f"/commands/{command.id}", notice, status=201)
+                return
             order = Order(
                 body.request_id,
                 body.kind,
@@ -235,7 +267,6 @@ class CommandsHandler(CommandHandler):
                 body.authority(),
                 secret=body.secret(),
             )
-            assert self.user is not None, "a permission needs a person"
             command = await self.parts.commands.order(order, self.user.name)
         except (InvalidValue, Conflict) as error:
             if self.wants_json or body is None:
@@ -245,6 +276,31 @@ class CommandsHandler(CommandHandler):
         view = (await self.views_of([command]))[0]
         notice = self.language.say("The command is taken.")
         self.done(view, f"/commands/{command.id}", notice, status=201)
+
+    async def _control(self, body: CommandBody, by: str) -> Command:
+        """Order a control of one meter that nobody else has to agree to.
+
+        Raises NeedsApproval where somebody has to, and what `ControlOrders.order` raises.
+        """
+        meter = await self.parts.database.meters.get(body.meter)
+        request = ControlRequest(
+            body.request_id,
+            "meter",
+            body.what(),
+            [meter],
+            " ".join(body.purpose.split()),
+            body.valid_min,
+            authority=body.authority(),
+        )
+        orders = self.parts.control_orders
+        why = orders.why_approval(request)
+        if why:
+            raise NeedsApproval(f"a second person has to agree: {why}; order it at /controls")
+        order = await orders.order(request, by)
+        commands = await orders.commands_of(order)
+        if not commands:
+            raise Conflict(order.targets[0].problem)
+        return commands[0]
 
     async def _refuse(self, body: CommandBody, error: StationError) -> None:
         """Show the form again with what was typed, but for the password."""
@@ -305,11 +361,16 @@ class NewCommandHandler(CommandHandler):
 class ConfirmCommandHandler(CommandHandler):
     """/meters/ADDRESS/commands/confirm"""
 
-    @requires(Permission.CONTROL)
+    @requires(Permission.COLLECT)
     @contract(None, query=What)
     async def get(self, address: str) -> None:
         meter = await self.parts.database.meters.get(address)
         what = self.parse_query(What)
+        self.check_may(what.kind)
+        if what.kind == "control":
+            query = urlencode({"devices": address, "order": what.order})
+            self.redirect(f"/controls/dry_run?{query}", status=303)
+            return
         try:
             if what.kind == "read":
                 raise InvalidValue("kind", "a read needs no confirmation")

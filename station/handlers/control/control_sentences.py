@@ -1,0 +1,37 @@
+"""What control orders and the keep-power list say in English, so that pages can translate it."""
+
+from station.handlers.marking import N_
+
+CONTROL_SENTENCES: tuple[str, ...] = (
+    N_("there is no control order %(key)s"),
+    N_("there is no keep-power entry %(key)s"),
+    N_("control order %(key)s is %(state)s already"),
+    N_("control order %(key)s has nothing left that is not sent"),
+    N_("keep-power entry %(key)s is %(state)s already"),
+    N_("%(device)s stands on the keep-power list already"),
+    N_("it stands on the keep-power list: %(reason)s"),
+    N_("its terminal %(terminal)s stands on the keep-power list: %(reason)s"),
+    N_("meter %(meter)s behind it stands on the keep-power list: %(reason)s"),
+    N_("a second person must approve: you ordered this"),
+    N_("a second person has to agree: %(reason)s; order it at /controls"),
+    N_("it is ordered of the group %(group)s"),
+    N_("it is ordered of %(number)s devices"),
+    N_("every control order needs a second person here"),
+    N_("a terminal switches all that hangs behind it"),
+    N_("the meter is in the group %(group)s"),
+    N_("the meter's ratio is %(ratio)s, above %(limit)s"),
+    N_("terminals of %(protocol)s switch nothing from here"),
+    N_("%(value)s is no multiple of %(step)s"),
+    N_("it does not tell whether it keeps power"),
+    N_("it does not tell how its rounds stand"),
+    N_("it keeps power"),
+    N_("it does not keep power"),
+    N_("its round %(number)s is open"),
+    N_("its round %(number)s is closed"),
+    N_("it lies in the past"),
+    N_("it denied"),
+    N_("refused"),
+    N_("withdrawn"),
+    N_("over"),
+    N_("lifted"),
+)
