@@ -2,14 +2,15 @@
 // A part of a page that carries data-live="TOPIC" is loaded again when something is told on it.
 
 const LIVE_DELAY_MS = 250; // Several things that happen at once are one refresh.
-const LIVE_PERIOD_MS = 1000; // No part is loaded more often, unless data-live-period says so.
+const LIVE_PERIOD_MS = 1000; // No part is loaded more often, unless data-live-period says so,
+const LIVE_PROMPT_MS = 600; // or what is told is one of its data-live-prompt: that is seen within a second.
 const RECONNECT_MS = [1000, 2000, 5000, 10000];
 const NOTICE_MS = 6000;
 
 // --- live ---------------------------------------------------------------------------------------
 
 const refreshed = new Map(); // Part id to the time of its last refresh.
-const planned = new Map(); // Part id to the timer of the next.
+const planned = new Map(); // Part id to the time and the timer of the next.
 const missed = new Set(); // Parts that changed while nobody looked.
 
 function refresh(id) {
@@ -23,12 +24,15 @@ function refresh(id) {
   if (part) htmx.trigger(part, "live");
 }
 
-function plan(part) {
-  if (planned.has(part.id)) return;
+function plan(part, prompt = false) {
+  const now = performance.now();
   const last = refreshed.get(part.id) ?? -Infinity;
-  const period = Number(part.dataset.livePeriod ?? LIVE_PERIOD_MS);
-  const wait = Math.max(LIVE_DELAY_MS, last + period - performance.now());
-  planned.set(part.id, setTimeout(refresh, wait, part.id));
+  const period = prompt ? LIVE_PROMPT_MS : Number(part.dataset.livePeriod ?? LIVE_PERIOD_MS);
+  const at = Math.max(now + LIVE_DELAY_MS, last + period);
+  const standing = planned.get(part.id);
+  if (standing && standing.at <= at) return;
+  clearTimeout(standing?.timer);
+  planned.set(part.id, { at, timer: setTimeout(refresh, at - now, part.id) });
 }
 
 function concerns(part, message) {
@@ -39,7 +43,9 @@ function concerns(part, message) {
 function hear(message) {
   document.dispatchEvent(new CustomEvent(`station:${message.topic}`, { detail: message }));
   for (const part of document.querySelectorAll(`[data-live~="${message.topic}"]`)) {
-    if (part.hasAttribute("hx-get") && concerns(part, message)) plan(part);
+    if (part.hasAttribute("hx-get") && concerns(part, message)) {
+      plan(part, part.matches(`[data-live-prompt~="${message.topic}"]`));
+    }
   }
 }
 
@@ -69,7 +75,7 @@ function connect(attempt) {
   own.addEventListener("open", () => {
     showLive(true);
     failures = 0;
-    if (attempt) document.querySelectorAll("[data-live][hx-get]").forEach(plan);
+    if (attempt) document.querySelectorAll("[data-live][hx-get]").forEach((part) => plan(part));
   });
   own.addEventListener("message", (event) => hear(JSON.parse(event.data)));
   own.addEventListener("close", () => {
