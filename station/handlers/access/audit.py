@@ -117,20 +117,20 @@ def _text_of(changes: list[ValueChange]) -> str:
 
 
 COLUMNS = (
-    Column[AuditEntry](N_("Number"), lambda entry: entry.sequence),
-    Column[AuditEntry](N_("Time"), lambda entry: entry.at),
-    Column[AuditEntry](N_("Person"), lambda entry: entry.who),
-    Column[AuditEntry](N_("Through"), lambda entry: VIA_NAMES.get(entry.via, entry.via)),
-    Column[AuditEntry](N_("Address"), lambda entry: entry.address),
-    Column[AuditEntry](N_("Act"), lambda entry: ACT_NAMES.get(entry.act, entry.act)),
+    Column[AuditEntry](N_("Number"), lambda entry: entry.sequence, sort="-number", look="number"),
+    Column[AuditEntry](N_("Time"), lambda entry: entry.at, look="nowrap"),
+    Column[AuditEntry](N_("Person"), lambda entry: entry.who, sort="person"),
+    Column[AuditEntry](N_("Through"), lambda entry: VIA_NAMES.get(entry.via, entry.via), more=True),
+    Column[AuditEntry](N_("Address"), lambda entry: entry.address, within="person"),
+    Column[AuditEntry](N_("Act"), lambda entry: ACT_NAMES.get(entry.act, entry.act), sort="act"),
     Column[AuditEntry](N_("Object"), lambda entry: entry.object),
     Column[AuditEntry](
         N_("Outcome"), lambda entry: OUTCOME_NAMES.get(entry.outcome, entry.outcome)
     ),
-    Column[AuditEntry](N_("Reason"), lambda entry: entry.detail),
-    Column[AuditEntry](N_("Led to"), lambda entry: entry.led_to),
-    Column[AuditEntry](N_("Values"), lambda entry: _text_of(entry.changes)),
-    Column[AuditEntry](N_("Hash"), lambda entry: entry.hash),
+    Column[AuditEntry](N_("Reason"), lambda entry: entry.detail, within="outcome"),
+    Column[AuditEntry](N_("Led to"), lambda entry: entry.led_to, within="object"),
+    Column[AuditEntry](N_("Values"), lambda entry: _text_of(entry.changes), look="only-wide small"),
+    Column[AuditEntry](N_("Hash"), lambda entry: entry.hash, more=True, look="hex"),
 )
 
 
@@ -153,6 +153,7 @@ class AuditHandler(Handler):
             until=None if query.last_day is None else day_start(query.last_day + ONE_DAY, zone),
             skip=skip,
             limit=limit,
+            sort=query.sort,
         )
         items = [entry_view(entry) for entry in entries]
         people = [user.name for user in await self.parts.database.users.list()]

@@ -117,7 +117,7 @@ class RolesHandler(RoleHandler):
         skip, limit = self.span(query)
         rows = views[skip : skip + limit]
         view = RoleList(items=rows, total=len(views))
-        await self.show_list("roles.html", view, rows, COLUMNS, filter=query, **NAMES)
+        await self.show_list("roles.html", view, rows, COLUMNS, fixed=True, filter=query, **NAMES)
 
     @requires(Permission.ADMINISTER)
     @contract(RoleView, body=RoleBody, status=201)

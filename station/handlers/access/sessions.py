@@ -12,6 +12,7 @@ from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import sorted_rows
 from station.store.objects.sessions import Session
 
 KIND_NAMES = {"browser": N_("browser"), "token": N_("program")}
@@ -53,14 +54,20 @@ class EndedView(BaseModel):
 
 
 COLUMNS = (
-    Column[SessionView](N_("Person"), lambda each: each.user),
-    Column[SessionView](N_("Kind"), lambda each: each.kind),
-    Column[SessionView](N_("What for"), lambda each: each.label),
-    Column[SessionView](N_("From"), lambda each: each.address),
-    Column[SessionView](N_("Browser"), lambda each: each.agent),
-    Column[SessionView](N_("Begun"), lambda each: each.created_at),
-    Column[SessionView](N_("Last seen"), lambda each: each.last_seen),
-    Column[SessionView](N_("Ends"), lambda each: each.expires_at),
+    Column[SessionView](N_("Person"), lambda each: each.user, sort="person"),
+    Column[SessionView](N_("Kind"), lambda each: each.kind, within="what"),
+    Column[SessionView](N_("What for"), lambda each: each.label, key="what", head=N_("What")),
+    Column[SessionView](N_("From"), lambda each: each.address, look="only-wide address small"),
+    Column[SessionView](N_("Browser"), lambda each: each.agent, within="what"),
+    Column[SessionView](
+        N_("Begun"), lambda each: each.created_at, sort="-begun", look="only-wide nowrap"
+    ),
+    Column[SessionView](
+        N_("Last seen"), lambda each: each.last_seen, sort="-last_seen", look="nowrap"
+    ),
+    Column[SessionView](
+        N_("Ends"), lambda each: each.expires_at, sort="ends", look="only-wide nowrap"
+    ),
 )
 
 
@@ -106,6 +113,7 @@ class SessionsHandler(SessionHandler):
             for session in await self.parts.database.sessions.list(whose, query.kind)
             if text in f"{session.user} {session.label} {session.address}".casefold()
         ]
+        found = [*sorted_rows(found, COLUMNS, query.sort, self.language)]
         skip, limit = self.span(query)
         rows = found[skip : skip + limit]
         view = SessionList(items=rows, total=len(found))

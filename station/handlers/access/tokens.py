@@ -13,7 +13,7 @@ from station.handlers.access.sessions import COLUMNS, SessionHandler, SessionLis
 from station.handlers.access.token_rules import DAYS, DAYS_MAX, LABEL_SIZE_MAX, new_api_token
 from station.handlers.base import TableQuery
 from station.handlers.contract import TABLE, contract
-from station.handlers.tables import sorted_rows
+from station.handlers.tables import sorted_rows, usual_table
 
 LASTINGS = (7, 30, 90, 180, 366)  # Days that the form offers.
 
@@ -91,7 +91,10 @@ class TokensHandler(SessionHandler):
             return
         typed = {"label": "", "permissions": [Permission.VIEW.value], "days": DAYS}
         own = await self._own()
-        self.show("tokens.html", own, status=201, typed=typed, made=view, **self._choices())
+        self.show(
+            "tokens.html", own, status=201, the_table=usual_table(COLUMNS),
+            typed=typed, made=view, **self._choices(),
+        )  # fmt: skip
 
     async def _own(self) -> SessionList:
         assert self.user is not None, "a permission needs a person"
@@ -102,7 +105,15 @@ class TokensHandler(SessionHandler):
     async def _refuse(self, error: StationError) -> None:
         typed = self.typed() | {"permissions": self.get_body_arguments("permissions")}
         own = None if self.wants_json else await self._own()
-        self.refuse_form("tokens.html", error, view=own, typed=typed, made=None, **self._choices())
+        self.refuse_form(
+            "tokens.html",
+            error,
+            the_table=usual_table(COLUMNS),
+            view=own,
+            typed=typed,
+            made=None,
+            **self._choices(),
+        )
 
     def _choices(self) -> dict[str, Any]:
         return {"offered": in_order(self.permissions), "lastings": LASTINGS, **NAMES}

@@ -78,11 +78,14 @@ class AnomalyList(BaseModel):
 
 COLUMNS = (
     Column[AnomalyView](N_("What is wrong"), lambda each: each.kind),
-    Column[AnomalyView](N_("Object"), lambda each: each.object),
-    Column[AnomalyView](N_("Address"), lambda each: each.key),
-    Column[AnomalyView](N_("Name"), lambda each: each.name),
-    Column[AnomalyView](N_("Others"), lambda each: " ".join(each.others)),
-    Column[AnomalyView](N_("Since"), lambda each: each.since),
+    Column[AnomalyView](N_("Object"), lambda each: each.object, within="address"),
+    Column[AnomalyView](N_("Address"), lambda each: each.key, head=N_("Object")),
+    Column[AnomalyView](N_("Name"), lambda each: each.name, within="address"),
+    Column[AnomalyView](N_("Others"), lambda each: " ".join(each.others), look="address"),
+    Column[AnomalyView](N_("Since"), lambda each: each.since, within="what_is_wrong"),
+    Column[AnomalyView](
+        N_("What to do"), lambda each: HELP[each.kind], look="soft small only-wide"
+    ),
 )
 
 

@@ -69,15 +69,15 @@ class ChangeList(BaseModel):
 
 
 COLUMNS = (
-    Column[ChangeView](N_("Time"), lambda change: change.at),
+    Column[ChangeView](N_("Time"), lambda change: change.at, sort="-time"),
     Column[ChangeView](N_("By"), lambda change: change.by),
-    Column[ChangeView](N_("Object"), lambda change: change.object),
-    Column[ChangeView](N_("Address"), lambda change: change.key),
-    Column[ChangeView](N_("Name"), lambda change: change.name),
+    Column[ChangeView](N_("Object"), lambda change: change.object, within="address"),
+    Column[ChangeView](N_("Address"), lambda change: change.key, head=N_("Object")),
+    Column[ChangeView](N_("Name"), lambda change: change.name, within="address"),
     Column[ChangeView](N_("What"), lambda change: change.act),
-    Column[ChangeView](N_("Before"), lambda change: change.texts("before")),
-    Column[ChangeView](N_("After"), lambda change: change.texts("after")),
-    Column[ChangeView](N_("Reason"), lambda change: change.reason),
+    Column[ChangeView](N_("Before"), lambda change: change.texts("before"), within="what"),
+    Column[ChangeView](N_("After"), lambda change: change.texts("after"), within="what"),
+    Column[ChangeView](N_("Reason"), lambda change: change.reason, within="what"),
 )
 
 
@@ -98,6 +98,7 @@ class ChangesHandler(Handler):
             skip=skip,
             limit=limit,
             keys=await self._keys(),
+            sort=query.sort,
         )
         views = [self._view(change, tree) for change in changes]
         await self.show_list(

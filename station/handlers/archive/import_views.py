@@ -159,31 +159,36 @@ class OneImportView(ImportView):
 
 
 COLUMNS = (
-    Column[ImportView](N_("Time"), lambda each: each.at),
-    Column[ImportView](N_("Table"), lambda each: each.kind),
-    Column[ImportView](N_("File"), lambda each: each.file_name),
-    Column[ImportView](N_("By"), lambda each: each.by),
-    Column[ImportView](N_("State"), lambda each: each.state),
-    Column[ImportView](N_("New"), lambda each: each.new),
-    Column[ImportView](N_("Changed rows"), lambda each: each.changed),
-    Column[ImportView](N_("Unchanged"), lambda each: each.unchanged),
-    Column[ImportView](N_("Errors"), lambda each: each.errors),
+    Column[ImportView](N_("Time"), lambda each: each.at, sort="-time", look="nowrap"),
+    Column[ImportView](N_("Table"), lambda each: each.kind, look="nowrap"),
+    Column[ImportView](N_("File"), lambda each: each.file_name, look="file-name break"),
+    Column[ImportView](N_("By"), lambda each: each.by, look="only-wide"),
+    Column[ImportView](N_("State"), lambda each: each.state, look="nowrap"),
+    Column[ImportView](N_("New"), lambda each: each.new, look="number"),
+    Column[ImportView](N_("Changed rows"), lambda each: each.changed, look="number"),
+    Column[ImportView](N_("Unchanged"), lambda each: each.unchanged, more=True, look="number"),
+    Column[ImportView](N_("Errors"), lambda each: each.errors, look="number"),
 )
 ROW_COLUMNS = (
-    Column[RowView](N_("Row"), lambda row: row.number),
-    Column[RowView](N_("Key"), lambda row: row.key),
-    Column[RowView](N_("What"), lambda row: row.outcome),
+    Column[RowView](N_("Row"), lambda row: row.number, look="number"),
+    Column[RowView](N_("Key"), lambda row: row.key, look="address"),
+    Column[RowView](N_("What"), lambda row: row.outcome, look="nowrap"),
     Column[RowView](
-        N_("Before"), lambda row: "; ".join(f"{each.name}: {each.before}" for each in row.fields)
+        N_("Before"),
+        lambda row: "; ".join(f"{each.name}: {each.before}" for each in row.fields),
+        within="after",
     ),
     Column[RowView](
-        N_("After"), lambda row: "; ".join(f"{each.name}: {each.after}" for each in row.fields)
+        N_("After"),
+        lambda row: "; ".join(f"{each.name}: {each.after}" for each in row.fields),
+        head=N_("What it does"),
     ),
     Column[RowView](
         N_("Errors"),
         lambda row: "; ".join(
             f"{each.cell} {each.name} {each.value}: {each.message}" for each in row.problems
         ),
+        within="after",
     ),
 )
 

@@ -37,6 +37,7 @@ from station.handlers.areas import is_open
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.contract import TABLE, contract
 from station.handlers.pieces import send_pieces
+from station.handlers.tables import usual_table
 from station.store.objects.imports import Import
 
 UPLOAD_SIZE_MAX = FILE_SIZE_MAX + 64 * 1024  # Bytes of a request: the file and the form around it.
@@ -178,7 +179,9 @@ class ImportsHandler(ImportHandler):
     async def _show_list(self, query: ImportsQuery) -> None:
         skip, limit = self.span(query)
         by = self.actor.name if self.areas else None
-        imports, total = await self.parts.database.imports.list(by=by, skip=skip, limit=limit)
+        imports, total = await self.parts.database.imports.list(
+            by=by, skip=skip, limit=limit, sort=query.sort
+        )
         view = ImportList(items=[self.view_of(each) for each in imports], total=total)
         await self.show_list(
             "imports.html", view, view.items, COLUMNS, filter=query, **self._words(query.kind)
@@ -193,7 +196,12 @@ class ImportsHandler(ImportHandler):
         view = ImportList(items=[self.view_of(each) for each in imports], total=total)
         kind = self.get_body_argument("kind", "meters")
         self.refuse_form(
-            "imports.html", error, view=view, filter=ImportsQuery(), **self._words(kind)
+            "imports.html",
+            error,
+            view=view,
+            filter=ImportsQuery(),
+            the_table=usual_table(COLUMNS),
+            **self._words(kind),
         )
 
     def _words(self, kind: str) -> dict[str, Any]:
@@ -231,7 +239,8 @@ class OneImportHandler(ImportHandler):
         skip, limit = self.span(query)
         outcomes = [query.outcome] if query.outcome else []
         if self.is_download:
-            await send_pieces(self, self._rows(import_, outcomes), ROW_COLUMNS)
+            columns = self.file_columns(ROW_COLUMNS, query)
+            await send_pieces(self, self._rows(import_, outcomes), columns)
             return
         rows, total = await self.parts.database.imports.rows(
             import_, outcomes, skip=skip, limit=limit
@@ -242,7 +251,8 @@ class OneImportHandler(ImportHandler):
             items=[row_view(import_, row, places, self.language) for row in rows],
             total=total,
         )
-        self.show("import.html", view, filter=query, **words)
+        table = await self.table_of(ROW_COLUMNS, query)
+        self.show("import.html", view, filter=query, the_table=table, **words)
 
     async def _rows(
         self, import_: Import, outcomes: Sequence[str]

@@ -93,19 +93,35 @@ class ExchangesQuery(ListQuery):
 
 KINDS: Mapping[str, str] = {"meter": N_("meter exchange"), "ratio": N_("ratio change")}
 COLUMNS = (
-    Column[ExchangeView](N_("Time"), lambda each: each.at),
+    Column[ExchangeView](N_("Time"), lambda each: each.at, sort="-time"),
     Column[ExchangeView](N_("What"), lambda each: each.kind),
-    Column[ExchangeView](N_("Old meter"), lambda each: each.old),
-    Column[ExchangeView](N_("New meter"), lambda each: each.new),
-    Column[ExchangeView](N_("Old end in kWh"), lambda each: each.old_registers.get(TOTAL)),
-    Column[ExchangeView](N_("New start in kWh"), lambda each: each.new_registers.get(TOTAL)),
-    Column[ExchangeView](N_("CT before"), lambda each: each.ct),
-    Column[ExchangeView](N_("PT before"), lambda each: each.pt),
-    Column[ExchangeView](N_("CT after"), lambda each: each.new_ct),
-    Column[ExchangeView](N_("PT after"), lambda each: each.new_pt),
-    Column[ExchangeView](N_("Reason"), lambda each: each.reason),
-    Column[ExchangeView](N_("By"), lambda each: each.by),
-    Column[ExchangeView](N_("Entered"), lambda each: each.entered_at),
+    Column[ExchangeView](N_("Old meter"), lambda each: each.old, within="what"),
+    Column[ExchangeView](N_("New meter"), lambda each: each.new, within="what"),
+    Column[ExchangeView](
+        N_("Old end in kWh"),
+        lambda each: each.old_registers.get(TOTAL),
+        key="old_end",
+        head=N_("Old end"),
+        unit="kWh",
+        look="number",
+    ),
+    Column[ExchangeView](
+        N_("New start in kWh"),
+        lambda each: each.new_registers.get(TOTAL),
+        key="new_start",
+        head=N_("New start"),
+        unit="kWh",
+        look="number",
+    ),
+    Column[ExchangeView](
+        N_("CT before"), lambda each: each.ct, key="ratios", head=N_("Ratios"), look="nowrap"
+    ),
+    Column[ExchangeView](N_("PT before"), lambda each: each.pt, within="ratios"),
+    Column[ExchangeView](N_("CT after"), lambda each: each.new_ct, within="ratios"),
+    Column[ExchangeView](N_("PT after"), lambda each: each.new_pt, within="ratios"),
+    Column[ExchangeView](N_("Reason"), lambda each: each.reason, look="only-wide"),
+    Column[ExchangeView](N_("By"), lambda each: each.by, look="only-wide"),
+    Column[ExchangeView](N_("Entered"), lambda each: each.entered_at, more=True),
 )
 
 
@@ -236,15 +252,17 @@ class ExchangesHandler(MeterHandler):
         skip, limit = self.span(query)
         database, wanted = self.parts.database, skip + limit
         meters, exchanged = await database.meter_exchanges.list(
-            query.text, query.meter, limit=wanted
+            query.text, query.meter, limit=wanted, sort=query.sort
         )
-        ratios, changed = await database.ratio_changes.list(query.text, query.meter, limit=wanted)
+        ratios, changed = await database.ratio_changes.list(
+            query.text, query.meter, limit=wanted, sort=query.sort
+        )
         found = [*map(exchange_view, meters), *map(exchange_view, ratios)]
         within = await within_of(self, None)
         if within is not None:
             found = await self._in_sight(found, within)
             exchanged, changed = len(found), 0
-        found.sort(key=lambda each: (each.at, each.id), reverse=True)
+        found.sort(key=lambda each: (each.at, each.id), reverse=query.sort != "time")
         rows = found[skip:wanted]
         view = ExchangeList(items=rows, total=exchanged + changed)
         await self.show_list(

@@ -23,6 +23,7 @@ from station.handlers.base import ListQuery, Nothing
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import sorted_rows
 from station.store.objects.base import new_id
 from station.store.objects.places import Place
 
@@ -76,14 +77,24 @@ class TakenView(BaseModel):
 
 
 COLUMNS = (
-    Column[PlaceRow](N_("Name"), lambda place: place.name),
-    Column[PlaceRow](N_("Kind"), lambda place: place.kind),
-    Column[PlaceRow](N_("Code"), lambda place: place.code),
-    Column[PlaceRow](N_("Place"), lambda place: place.path),
-    Column[PlaceRow](N_("Terminals"), lambda place: place.counts.terminals),
-    Column[PlaceRow](N_("Online"), lambda place: place.counts.online),
-    Column[PlaceRow](N_("Meters"), lambda place: place.counts.meters),
-    Column[PlaceRow](N_("Silent"), lambda place: place.counts.silent),
+    Column[PlaceRow](N_("Name"), lambda place: place.name, sort="name"),
+    Column[PlaceRow](N_("Kind"), lambda place: place.kind, sort="kind", look="nowrap"),
+    Column[PlaceRow](N_("Code"), lambda place: place.code, sort="code"),
+    Column[PlaceRow](
+        N_("Place"), lambda place: place.path, head=N_("Hangs on"), look="only-wide soft"
+    ),
+    Column[PlaceRow](
+        N_("Terminals"), lambda place: place.counts.terminals, sort="-terminals", look="number"
+    ),
+    Column[PlaceRow](
+        N_("Online"), lambda place: place.counts.online, sort="-online", look="number"
+    ),
+    Column[PlaceRow](
+        N_("Meters"), lambda place: place.counts.meters, sort="-meters", look="number"
+    ),
+    Column[PlaceRow](
+        N_("Silent"), lambda place: place.counts.silent, sort="-silent", look="number"
+    ),
 )
 
 
@@ -128,6 +139,7 @@ class PlacesHandler(FormHandler):
             and text in f"{place.name} {place.code} {tree.path_text(place.id)}".casefold()
             for row in [place_row(place, tree, counts)]
         ]
+        found = [*sorted_rows(found, COLUMNS, query.sort, self.language)]
         skip, limit = self.span(query)
         rows = found[skip : skip + limit]
         view = PlaceList(items=rows, total=len(found))

@@ -10,6 +10,7 @@ from station.handlers.collection.bus_views import BusList, BusView
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import sorted_rows
 
 EATERS_SHOWN = 3  # Tasks and meters in a row of the list; the page of a bus has them all.
 
@@ -21,17 +22,33 @@ class BusesQuery(ListQuery):
 
 
 COLUMNS = (
-    Column[BusView](N_("Bus"), lambda bus: bus.bus),
-    Column[BusView](N_("Link"), lambda bus: bus.link),
-    Column[BusView](N_("Port"), lambda bus: bus.port),
-    Column[BusView](N_("Share of its time"), lambda bus: bus.share),
-    Column[BusView](N_("Seconds a day"), lambda bus: bus.seconds),
+    Column[BusView](N_("Bus"), lambda bus: bus.bus, sort="bus"),
+    Column[BusView](N_("Link"), lambda bus: bus.link, more=True),
+    Column[BusView](N_("Port"), lambda bus: bus.port, more=True, look="number"),
     Column[BusView](
-        N_("Tasks"), lambda bus: "; ".join(f"{each.name} {each.seconds:.0f}" for each in bus.tasks)
+        N_("Share of its time"),
+        lambda bus: bus.share,
+        key="share",
+        head=N_("Share"),
+        unit="%",
+        sort="-share",
+        look="number",
+    ),
+    Column[BusView](
+        N_("Seconds a day"), lambda bus: bus.seconds, more=True, sort="-seconds", look="number"
+    ),
+    Column[BusView](
+        N_("Tasks"),
+        lambda bus: "; ".join(f"{each.name} {each.seconds:.0f}" for each in bus.tasks),
+        head=N_("Who eats it, seconds a day"),
+        look="load-cell",
     ),
     Column[BusView](
         N_("Slowest meters"),
         lambda bus: "; ".join(f"{each.meter} {each.seconds:.0f}" for each in bus.slowest),
+        key="slowest",
+        head=N_("Slowest meters, seconds a day"),
+        look="only-wide small",
     ),
 )
 
@@ -45,6 +62,7 @@ class BusesHandler(Handler):
         query = self.parse_query(BusesQuery)
         buses = await self.tools.buses.views_of(await self.sight())
         found = [bus for bus in buses if _matches(bus, query)]
+        found = [*sorted_rows(found, COLUMNS, query.sort, self.language)]
         skip, limit = self.span(query)
         view = BusList(
             items=found[skip : skip + limit],

@@ -60,16 +60,25 @@ class RefillBody(BaseModel):
 
 
 COLUMNS = (
-    Column[FailureRow](N_("Meter"), lambda row: row.meter),
-    Column[FailureRow](N_("Name"), lambda row: row.name),
-    Column[FailureRow](N_("Link"), lambda row: row.link),
-    Column[FailureRow](N_("State"), lambda row: row.link_state),
-    Column[FailureRow](N_("Failures in a row"), lambda row: row.failures),
-    Column[FailureRow](N_("Since"), lambda row: row.since),
-    Column[FailureRow](N_("Last try"), lambda row: row.last_try),
-    Column[FailureRow](N_("Last success"), lambda row: row.last_success),
+    Column[FailureRow](N_("Meter"), lambda row: row.meter, sort="meter"),
+    Column[FailureRow](N_("Name"), lambda row: row.name, within="meter"),
+    Column[FailureRow](N_("Link"), lambda row: row.link, look="only-wide nowrap"),
+    Column[FailureRow](N_("State"), lambda row: row.link_state, within="link"),
+    Column[FailureRow](
+        N_("Failures in a row"),
+        lambda row: row.failures,
+        key="failures",
+        head=N_("In a row"),
+        sort="-failures",
+        look="number",
+    ),
+    Column[FailureRow](N_("Since"), lambda row: row.since, look="only-wide"),
+    Column[FailureRow](N_("Last try"), lambda row: row.last_try, more=True),
+    Column[FailureRow](N_("Last success"), lambda row: row.last_success, look="only-wide"),
     Column[FailureRow](N_("Cause"), lambda row: cause_name(row.cause) if row.cause else ""),
-    Column[FailureRow](N_("Refused blocks"), lambda row: ", ".join(row.refused)),
+    Column[FailureRow](
+        N_("Refused blocks"), lambda row: ", ".join(row.refused), look="only-wide small"
+    ),
 )
 
 
@@ -89,10 +98,12 @@ class FailuresHandler(Handler):
         database, seen = self.parts.database, await self.meters_in_sight()
         if not (query.text or query.link):
             found, total = await database.meter_health.failing(
-                query.least, skip, limit, meters=seen
+                query.least, skip, limit, sort=query.sort, meters=seen
             )
             return await self._rows(found), total
-        found, _ = await database.meter_health.failing(query.least, 0, ROWS_MAX, meters=seen)
+        found, _ = await database.meter_health.failing(
+            query.least, 0, ROWS_MAX, sort=query.sort, meters=seen
+        )
         rows = [row for row in await self._rows(found) if _matches(row, query)]
         return rows[skip : skip + limit], len(rows)
 

@@ -11,7 +11,7 @@ from station.collector.items import ITEM_BY_CODE, Item
 from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
-from station.handlers.base import Handler
+from station.handlers.base import Handler, TableQuery
 from station.handlers.collection.consumption import Step, consumption, step_for
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
@@ -68,7 +68,7 @@ class CurveQuery(BaseModel):
     to: DayOrMoment = Field(None, description=N_("a date such as 2026-01-31"))
 
 
-class ReadingsQuery(CurveQuery):
+class ReadingsQuery(CurveQuery, TableQuery):
     """A curve, and which part of it the page shows; JSON and files have it all."""
 
     page: int = Field(1, ge=1, le=1000)
@@ -122,15 +122,15 @@ class IntervalList(BaseModel):
 
 
 COLUMNS = (
-    Column[ReadingView](N_("Meter"), lambda reading: reading.meter),
-    Column[ReadingView](N_("Item"), lambda reading: ITEM_BY_CODE[reading.item].name),
-    Column[ReadingView](N_("Time"), lambda reading: reading.time),
-    Column[ReadingView](N_("Value"), lambda reading: reading.value),
-    Column[ReadingView](N_("Unit"), lambda reading: reading.unit),
+    Column[ReadingView](N_("Meter"), lambda reading: reading.meter, more=True, look="address"),
+    Column[ReadingView](N_("Item"), lambda reading: ITEM_BY_CODE[reading.item].name, more=True),
+    Column[ReadingView](N_("Time"), lambda reading: reading.time, sort="time"),
+    Column[ReadingView](N_("Value"), lambda reading: reading.value, look="number"),
+    Column[ReadingView](N_("Unit"), lambda reading: reading.unit, look="unit"),
     Column[ReadingView](N_("Read at"), lambda reading: reading.read_at),
-    Column[ReadingView](N_("Source"), lambda reading: SOURCE_NAMES[reading.source]),
-    Column[ReadingView](N_("Quality"), lambda reading: QUALITY_NAMES[reading.quality]),
-    Column[ReadingView](N_("Replaced"), lambda reading: _former_of(reading)),
+    Column[ReadingView](N_("Source"), lambda reading: SOURCE_NAMES[reading.source], look="soft"),
+    Column[ReadingView](N_("Quality"), lambda reading: QUALITY_NAMES[reading.quality], look="soft"),
+    Column[ReadingView](N_("Replaced"), lambda reading: _former_of(reading), within="quality"),
 )
 INTERVAL_COLUMNS = (
     Column[IntervalView](N_("From"), lambda interval: interval.start),
@@ -207,8 +207,11 @@ class ReadingsHandler(CurveHandler):
         def view(reading: Reading) -> ReadingView:
             return self.reading_view(reading, former.get(reading.moment, ()))
 
+        if query.sort.startswith("-"):
+            readings = readings[::-1]
         if self.is_download:
-            await send_pieces(self, rows_of(readings, view), COLUMNS)
+            columns = self.file_columns(COLUMNS, query)
+            await send_pieces(self, rows_of(readings, view), columns)
             return
         if self.wants_json:
             await send_json(self, rows_of(readings, view), len(readings))
@@ -219,6 +222,7 @@ class ReadingsHandler(CurveHandler):
         self.show(
             "readings.html",
             ReadingList(items=items, total=len(readings)),
+            the_table=await self.table_of(COLUMNS, query),
             filter=query,
             meter=meter,
             item=ITEM_BY_CODE[query.item],

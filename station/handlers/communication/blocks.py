@@ -12,6 +12,7 @@ from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import sorted_rows, usual_table
 from station.store.objects.blocks import Block
 from station.units import utc_now
 
@@ -49,11 +50,11 @@ class BlockList(BaseModel):
 
 
 COLUMNS = (
-    Column[BlockView](N_("Blocked"), lambda block: block.key),
-    Column[BlockView](N_("Kind"), lambda block: block.kind),
+    Column[BlockView](N_("Blocked"), lambda block: block.key, look="address", sort="blocked"),
+    Column[BlockView](N_("Kind"), lambda block: block.kind, sort="kind"),
     Column[BlockView](N_("Reason"), lambda block: block.reason),
-    Column[BlockView](N_("By"), lambda block: block.by),
-    Column[BlockView](N_("Since"), lambda block: block.created_at),
+    Column[BlockView](N_("By"), lambda block: block.by, sort="by"),
+    Column[BlockView](N_("Since"), lambda block: block.created_at, sort="-since", look="nowrap"),
 )
 
 
@@ -79,7 +80,9 @@ class BlocksHandler(Handler):
         except (InvalidValue, Conflict) as error:
             query = ListQuery()
             shown = None if self.wants_json else await self._all(query)
-            self.refuse_form("blocks.html", error, view=shown, filter=query)
+            self.refuse_form(
+                "blocks.html", error, view=shown, filter=query, the_table=usual_table(COLUMNS)
+            )
             return
         notice = self.language.say("%(key)s is blocked.", key=added.key)
         self.done(_view(added), "/blocks", notice, status=201)
@@ -90,6 +93,7 @@ class BlocksHandler(Handler):
         found = [
             each for each in blocks if text in f"{each.key} {each.reason} {each.by}".casefold()
         ]
+        found = [*sorted_rows(found, COLUMNS, query.sort, self.language)]
         skip, limit = self.span(query)
         return BlockList(items=found[skip : skip + limit], total=len(found))
 

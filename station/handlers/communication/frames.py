@@ -183,7 +183,9 @@ class FramesHandler(Handler):
         shown = query.model_copy(
             update={"since": self._local(query.since), "until": self._local(query.until)}
         )
-        await self.show_list("frames.html", view, items, COLUMNS, filter=shown, choices=CHOICES)
+        await self.show_list(
+            "frames.html", view, items, COLUMNS, fixed=True, filter=shown, choices=CHOICES
+        )
 
     async def _records(self, query: FramesQuery) -> tuple[list[FrameRecord], int]:
         """Return a page of what was said, with what is in memory only."""

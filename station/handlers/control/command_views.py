@@ -129,17 +129,23 @@ class ResultRow(BaseModel):
 
 
 COLUMNS = (
-    Column[CommandView](N_("Ordered"), lambda command: command.created_at),
-    Column[CommandView](N_("Meter"), lambda command: command.meter),
-    Column[CommandView](N_("Link"), lambda command: command.link),
-    Column[CommandView](N_("Kind"), lambda command: COMMAND_KIND_NAMES[command.kind]),
+    Column[CommandView](
+        N_("Ordered"), lambda command: command.created_at, sort="-ordered", look="nowrap"
+    ),
+    Column[CommandView](
+        N_("Meter"), lambda command: command.meter, head=N_("Device"), sort="meter"
+    ),
+    Column[CommandView](N_("Link"), lambda command: command.link, more=True),
+    Column[CommandView](
+        N_("Kind"), lambda command: COMMAND_KIND_NAMES[command.kind], within="command"
+    ),
     Column[CommandView](N_("Command"), lambda command: command.title),
-    Column[CommandView](N_("State"), lambda command: STATE_NAMES[command.state]),
-    Column[CommandView](N_("Reason"), lambda command: command.reason),
-    Column[CommandView](N_("Purpose"), lambda command: command.purpose),
-    Column[CommandView](N_("By"), lambda command: command.by),
-    Column[CommandView](N_("Attempts"), lambda command: command.attempts),
-    Column[CommandView](N_("Ended"), lambda command: command.ended_at),
+    Column[CommandView](N_("State"), lambda command: STATE_NAMES[command.state], look="nowrap"),
+    Column[CommandView](N_("Reason"), lambda command: command.reason, look="small soft"),
+    Column[CommandView](N_("Purpose"), lambda command: command.purpose, more=True),
+    Column[CommandView](N_("By"), lambda command: command.by, look="small only-wide"),
+    Column[CommandView](N_("Attempts"), lambda command: command.attempts, more=True, look="number"),
+    Column[CommandView](N_("Ended"), lambda command: command.ended_at, more=True),
 )
 
 

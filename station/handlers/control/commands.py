@@ -218,6 +218,7 @@ class CommandsHandler(CommandHandler):
             skip=skip,
             limit=limit,
             among=None if sight is None else sight.devices,
+            sort=query.sort,
         )
         items = await self.views_of(commands)
         view = CommandList(items=items, total=total)

@@ -392,7 +392,7 @@ class BatchHandler(ParameterOrderHandler):
         if not counts:
             raise NotFound(f"there is no batch {batch}")
         commands, total = await store.list(
-            query.text, query.state, batch=batch, skip=skip, limit=limit
+            query.text, query.state, batch=batch, skip=skip, limit=limit, sort=query.sort
         )
         items = await self.views_of(commands)
         view = BatchView(batch=batch, counts=counts, items=items, total=total)

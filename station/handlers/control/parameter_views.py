@@ -73,16 +73,22 @@ class ParameterList(BaseModel):
 
 
 COLUMNS = (
-    Column[ParameterView](N_("Device"), lambda row: row.device),
-    Column[ParameterView](N_("Name"), lambda row: row.device_name),
-    Column[ParameterView](N_("Kind"), lambda row: KIND_NAMES[row.kind]),
-    Column[ParameterView](N_("Code"), lambda row: row.code),
+    Column[ParameterView](N_("Device"), lambda row: row.device, sort="device"),
+    Column[ParameterView](N_("Name"), lambda row: row.device_name, within="device"),
+    Column[ParameterView](N_("Kind"), lambda row: KIND_NAMES[row.kind], more=True),
+    Column[ParameterView](N_("Code"), lambda row: row.code, within="parameter"),
     Column[ParameterView](N_("Parameter"), lambda row: row.name),
-    Column[ParameterView](N_("State"), lambda row: STATE_NAMES[row.state]),
-    Column[ParameterView](N_("Wanted"), lambda row: line_of(row.fields, "wanted_words")),
-    Column[ParameterView](N_("Held by the device"), lambda row: line_of(row.fields, "held_words")),
-    Column[ParameterView](N_("Read at"), lambda row: row.held_at),
-    Column[ParameterView](N_("Problem"), lambda row: row.problem),
+    Column[ParameterView](
+        N_("State"), lambda row: STATE_NAMES[row.state], sort="state", look="nowrap"
+    ),
+    Column[ParameterView](
+        N_("Wanted"), lambda row: line_of(row.fields, "wanted_words"), look="small"
+    ),
+    Column[ParameterView](
+        N_("Held by the device"), lambda row: line_of(row.fields, "held_words"), look="small"
+    ),
+    Column[ParameterView](N_("Read at"), lambda row: row.held_at, look="nowrap small only-wide"),
+    Column[ParameterView](N_("Problem"), lambda row: row.problem, within="held_by_the_device"),
 )
 
 

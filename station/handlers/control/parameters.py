@@ -103,7 +103,10 @@ class ParametersHandler(ParameterHandler):
         skip, limit = self.span(query)
         store = self.parts.database.parameters
         (rows, total), counts = await asyncio.gather(
-            store.list(query.text, query.state, query.kind, skip=skip, limit=limit), store.counts()
+            store.list(
+                query.text, query.state, query.kind, skip=skip, limit=limit, sort=query.sort
+            ),
+            store.counts(),
         )
         names = await self.names_of(rows)
         items = [parameter_view(row, self.language, names.get(row.device, "")) for row in rows]
@@ -137,6 +140,7 @@ class DeviceParametersHandler(ParameterHandler):
             view,
             view.items,
             COLUMNS,
+            fixed=True,
             filter=query,
             state_names=STATE_NAMES,
             choices=self._choices(device, view),

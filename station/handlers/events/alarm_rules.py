@@ -107,14 +107,27 @@ class AlarmRuleList(BaseModel):
 
 
 COLUMNS = (
-    Column[AlarmRuleView](N_("Name"), lambda rule: rule.name),
-    Column[AlarmRuleView](N_("By"), lambda rule: WAY_NAMES[rule.way]),
+    Column[AlarmRuleView](N_("Name"), lambda rule: rule.name, sort="name"),
+    Column[AlarmRuleView](N_("By"), lambda rule: WAY_NAMES[rule.way], within="to"),
     Column[AlarmRuleView](N_("To"), lambda rule: ", ".join(rule.targets)),
-    Column[AlarmRuleView](N_("From severity"), lambda rule: SEVERITY_NAMES[rule.least]),
-    Column[AlarmRuleView](N_("Person"), lambda rule: rule.person),
-    Column[AlarmRuleView](N_("Quiet from"), lambda rule: rule.quiet_from),
-    Column[AlarmRuleView](N_("Quiet to"), lambda rule: rule.quiet_to),
-    Column[AlarmRuleView](N_("Muted until"), lambda rule: rule.muted_until),
+    Column[AlarmRuleView](
+        N_("From severity"), lambda rule: SEVERITY_NAMES[rule.least], sort="severity"
+    ),
+    Column[AlarmRuleView](
+        N_("Which alarms"), lambda rule: " ".join(rule.kinds), look="only-wide small"
+    ),
+    Column[AlarmRuleView](N_("Person"), lambda rule: rule.person, within="name"),
+    Column[AlarmRuleView](
+        N_("Quiet from"),
+        lambda rule: rule.quiet_from,
+        key="quiet",
+        head=N_("Quiet hours"),
+        look="only-wide nowrap",
+    ),
+    Column[AlarmRuleView](N_("Quiet to"), lambda rule: rule.quiet_to, within="quiet"),
+    Column[AlarmRuleView](
+        N_("Muted until"), lambda rule: rule.muted_until, key="state", head=N_("State")
+    ),
 )
 
 

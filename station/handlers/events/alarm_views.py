@@ -98,21 +98,27 @@ class AlarmList(BaseModel):
 
 
 COLUMNS = (
-    Column[AlarmView](N_("Raised"), lambda alarm: alarm.raised_at),
-    Column[AlarmView](N_("Severity"), lambda alarm: SEVERITY_NAMES[alarm.severity]),
-    Column[AlarmView](N_("Alarm"), lambda alarm: alarm.title),
-    Column[AlarmView](N_("Of"), lambda alarm: SCOPE_NAMES[alarm.scope]),
-    Column[AlarmView](N_("Address"), lambda alarm: alarm.subject if not _is_wide(alarm) else ""),
-    Column[AlarmView](N_("Name"), lambda alarm: alarm.name),
-    Column[AlarmView](N_("Link"), lambda alarm: alarm.link),
-    Column[AlarmView](N_("Place"), lambda alarm: alarm.place_path),
-    Column[AlarmView](N_("State"), lambda alarm: STATE_NAMES[alarm.state]),
-    Column[AlarmView](N_("Told"), lambda alarm: alarm.count),
-    Column[AlarmView](N_("Devices"), lambda alarm: alarm.members_all),
-    Column[AlarmView](N_("Acknowledged by"), lambda alarm: alarm.acknowledged_by),
-    Column[AlarmView](N_("Acknowledged"), lambda alarm: alarm.acknowledged_at),
-    Column[AlarmView](N_("Cleared by"), lambda alarm: alarm.cleared_by),
-    Column[AlarmView](N_("Cleared"), lambda alarm: alarm.cleared_at),
+    Column[AlarmView](
+        N_("Raised"), lambda alarm: alarm.raised_at, sort="-raised", look="nowrap only-wide"
+    ),
+    Column[AlarmView](N_("Severity"), lambda alarm: SEVERITY_NAMES[alarm.severity], within="alarm"),
+    Column[AlarmView](N_("Alarm"), lambda alarm: alarm.title, sort="-severity"),
+    Column[AlarmView](N_("Of"), lambda alarm: SCOPE_NAMES[alarm.scope], within="where"),
+    Column[AlarmView](
+        N_("Address"), lambda alarm: alarm.subject if not _is_wide(alarm) else "", within="where"
+    ),
+    Column[AlarmView](
+        N_("Name"), lambda alarm: alarm.name, key="where", head=N_("Where"), look="alarm-where"
+    ),
+    Column[AlarmView](N_("Link"), lambda alarm: alarm.link, within="where"),
+    Column[AlarmView](N_("Place"), lambda alarm: alarm.place_path, within="where"),
+    Column[AlarmView](N_("State"), lambda alarm: STATE_NAMES[alarm.state], look="alarm-state"),
+    Column[AlarmView](N_("Told"), lambda alarm: alarm.count, within="alarm"),
+    Column[AlarmView](N_("Devices"), lambda alarm: alarm.members_all, more=True, look="number"),
+    Column[AlarmView](N_("Acknowledged by"), lambda alarm: alarm.acknowledged_by, within="state"),
+    Column[AlarmView](N_("Acknowledged"), lambda alarm: alarm.acknowledged_at, more=True),
+    Column[AlarmView](N_("Cleared by"), lambda alarm: alarm.cleared_by, within="state"),
+    Column[AlarmView](N_("Cleared"), lambda alarm: alarm.cleared_at, more=True),
 )
 
 

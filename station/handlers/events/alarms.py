@@ -81,6 +81,7 @@ class AlarmsHandler(AlarmHandler):
             places=places,
             skip=skip,
             limit=limit,
+            sort=query.sort,
         )
         counts = await store.counts(places)
         items = [await self.view_of(alarm) for alarm in alarms]

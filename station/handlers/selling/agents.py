@@ -14,6 +14,7 @@ from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import sorted_rows, usual_table
 from station.prepaid.readers.agent import AgentLink, Offer
 from station.prepaid.readers.agent_wire import MESSAGE_SIZE_MAX, BadMessage, PairingAsked
 
@@ -60,11 +61,13 @@ class PairedView(BaseModel):
 
 
 COLUMNS = (
-    Column[AgentView](N_("Workplace"), lambda agent: agent.workplace),
+    Column[AgentView](N_("Workplace"), lambda agent: agent.workplace, sort="workplace"),
     Column[AgentView](N_("Connected"), lambda agent: agent.is_connected),
     Column[AgentView](N_("Paired by"), lambda agent: agent.paired_by),
-    Column[AgentView](N_("Paired at"), lambda agent: agent.paired_at),
-    Column[AgentView](N_("Last seen"), lambda agent: agent.last_seen),
+    Column[AgentView](N_("Paired at"), lambda agent: agent.paired_at, look="nowrap"),
+    Column[AgentView](
+        N_("Last seen"), lambda agent: agent.last_seen, sort="-last_seen", look="nowrap"
+    ),
 )
 
 
@@ -88,7 +91,10 @@ class AgentsHandler(Handler):
             offer = _offer_view(self.parts.agents.offer(body.workplace.strip(), self.user.name))
         except (InvalidValue, Conflict) as error:
             shown = None if self.wants_json else await self._all(query)
-            self.refuse_form("agents.html", error, view=shown, filter=query, offer=None)
+            self.refuse_form(
+                "agents.html", error, view=shown, filter=query, offer=None,
+                the_table=usual_table(COLUMNS),
+            )  # fmt: skip
             return
         if self.wants_json:
             self.show("agents.html", offer, status=201)
@@ -97,7 +103,7 @@ class AgentsHandler(Handler):
         address = f"{self.request.protocol}://{self.request.host}"
         command = f"station reader-agent --station {address} --code {offer.code}"
         page = {**self._page(query), "offer": offer, "command": command}
-        self.show("agents.html", view, status=201, **page)
+        self.show("agents.html", view, status=201, the_table=usual_table(COLUMNS), **page)
 
     def _page(self, query: ListQuery) -> dict[str, Any]:
         return {"filter": query, "typed": {"workplace": ""}, "offer": None}
@@ -115,6 +121,7 @@ class AgentsHandler(Handler):
             for agent, is_connected in await self.parts.agents.all()
             if text in f"{agent.workplace} {agent.paired_by}".casefold()
         ]
+        found = [*sorted_rows(found, COLUMNS, query.sort, self.language)]
         skip, limit = self.span(query)
         return AgentList(items=found[skip : skip + limit], total=len(found))
 

@@ -66,7 +66,11 @@ class ApprovalsHandler(LimitsBase):
         skip, limit = self.span(query)
         store = self.parts.database.approvals
         approvals, total = await store.list(
-            query.text, skip=skip, limit=limit, clerks=await self.people_in_sight()
+            query.text,
+            skip=skip,
+            limit=limit,
+            sort=query.sort,
+            clerks=await self.people_in_sight(),
         )
         used = await store.used([approval.id for approval in approvals])
         rows = [approval_view(each, used.get(each.id)) for each in approvals]

@@ -12,6 +12,7 @@ from station.handlers.base import Handler, ListQuery
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
+from station.handlers.tables import sorted_rows
 from station.prepaid.readers.base import ReaderIdentity, ReaderState
 from station.prepaid.readers.workplace import Workplace
 
@@ -54,14 +55,16 @@ class ReaderList(BaseModel):
 
 
 COLUMNS = (
-    Column[ReaderView](N_("Workplace"), lambda reader: reader.workplace),
-    Column[ReaderView](N_("Model"), lambda reader: reader.model),
-    Column[ReaderView](N_("Name"), lambda reader: reader.name),
-    Column[ReaderView](N_("Serial number"), lambda reader: reader.serial),
-    Column[ReaderView](N_("Port"), lambda reader: reader.port),
+    Column[ReaderView](N_("Workplace"), lambda reader: reader.workplace, sort="workplace"),
+    Column[ReaderView](N_("Model"), lambda reader: reader.model, sort="model"),
+    Column[ReaderView](N_("Name"), lambda reader: reader.name, more=True),
+    Column[ReaderView](N_("Serial number"), lambda reader: reader.serial, look="address only-wide"),
+    Column[ReaderView](N_("Port"), lambda reader: reader.port, look="address"),
     Column[ReaderView](N_("State"), lambda reader: reader.state),
-    Column[ReaderView](N_("Reason"), lambda reader: reader.reason),
-    Column[ReaderView](N_("Last used"), lambda reader: reader.last_used_at),
+    Column[ReaderView](N_("Reason"), lambda reader: reader.reason, within="state"),
+    Column[ReaderView](
+        N_("Last used"), lambda reader: reader.last_used_at, sort="-last_used", look="nowrap"
+    ),
 )
 
 
@@ -84,6 +87,7 @@ class ReadersHandler(Handler):
             troubles += [self.language.sentence(trouble) for trouble in place.troubles]
         text = (query.text or "").casefold()
         found = [each for each in found if text in f"{each.name} {each.port}".casefold()]
+        found = [*sorted_rows(found, COLUMNS, query.sort, self.language)]
         skip, limit = self.span(query)
         view = ReaderList(items=found[skip : skip + limit], total=len(found), troubles=troubles)
         await self.show_list(

@@ -106,26 +106,40 @@ class LimitsList(BaseModel):
 
 SHIFT_COLUMNS = (
     Column[ShiftView](N_("Report"), lambda shift: shift.number),
-    Column[ShiftView](N_("Clerk"), lambda shift: shift.clerk),
-    Column[ShiftView](N_("State"), lambda shift: SHIFT_STATES[shift.state]),
-    Column[ShiftView](N_("Began"), lambda shift: shift.opened_at),
-    Column[ShiftView](N_("Ended"), lambda shift: shift.closed_at),
-    Column[ShiftView](N_("Float"), lambda shift: yuan_typed(shift.float_fen)),
-    Column[ShiftView](N_("Taken"), lambda shift: yuan_typed(shift.taken_fen)),
-    Column[ShiftView](N_("Given back"), lambda shift: yuan_typed(shift.given_fen)),
-    Column[ShiftView](N_("Expected money"), lambda shift: yuan_typed(shift.expected_fen)),
-    Column[ShiftView](N_("Counted money"), lambda shift: yuan_typed(shift.counted_fen)),
-    Column[ShiftView](N_("Difference"), lambda shift: yuan_typed(shift.difference_fen)),
-    Column[ShiftView](N_("Note"), lambda shift: shift.note),
+    Column[ShiftView](N_("Clerk"), lambda shift: shift.clerk, sort="clerk"),
+    Column[ShiftView](N_("State"), lambda shift: SHIFT_STATES[shift.state], within="report"),
+    Column[ShiftView](N_("Began"), lambda shift: shift.opened_at, sort="-began", look="nowrap"),
+    Column[ShiftView](N_("Ended"), lambda shift: shift.closed_at, look="nowrap only-wide"),
+    Column[ShiftView](
+        N_("Float"), lambda shift: yuan_typed(shift.float_fen), more=True, look="number"
+    ),
+    Column[ShiftView](
+        N_("Taken"), lambda shift: yuan_typed(shift.taken_fen), look="number only-wide"
+    ),
+    Column[ShiftView](
+        N_("Given back"), lambda shift: yuan_typed(shift.given_fen), look="number only-wide"
+    ),
+    Column[ShiftView](
+        N_("Expected money"), lambda shift: yuan_typed(shift.expected_fen), more=True, look="number"
+    ),
+    Column[ShiftView](
+        N_("Counted money"), lambda shift: yuan_typed(shift.counted_fen), look="number"
+    ),
+    Column[ShiftView](
+        N_("Difference"), lambda shift: yuan_typed(shift.difference_fen), look="nowrap"
+    ),
+    Column[ShiftView](N_("Note"), lambda shift: shift.note, more=True),
 )
 APPROVAL_COLUMNS = (
-    Column[ApprovalView](N_("Time"), lambda approval: approval.at),
+    Column[ApprovalView](N_("Time"), lambda approval: approval.at, sort="-time", look="nowrap"),
     Column[ApprovalView](N_("Approved by"), lambda approval: approval.approved_by),
     Column[ApprovalView](N_("Clerk"), lambda approval: approval.by),
     Column[ApprovalView](N_("Kind"), lambda approval: kind_name(approval.kind)),
-    Column[ApprovalView](N_("Up to"), lambda approval: yuan_typed(approval.amount_fen)),
-    Column[ApprovalView](N_("For"), lambda approval: approval.subject),
-    Column[ApprovalView](N_("Reason"), lambda approval: approval.reason),
+    Column[ApprovalView](
+        N_("Up to"), lambda approval: yuan_typed(approval.amount_fen), look="number"
+    ),
+    Column[ApprovalView](N_("For"), lambda approval: approval.subject, more=True),
+    Column[ApprovalView](N_("Reason"), lambda approval: approval.reason, look="small"),
     Column[ApprovalView](N_("Used for order"), lambda approval: approval.order),
 )
 
