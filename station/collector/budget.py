@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 from station.collector import grid, plan
 from station.collector.drivers import exchanges_of
 from station.collector.memory import Memory
+from station.collector.plan import Want
 from station.collector.planner import Planner
 from station.collector.rounds import MeterWork
 from station.collector.run import Runner, bus_of
@@ -91,8 +92,8 @@ class Budget:
         """Return what a cycle of a task takes of each bus, the fullest first."""
         available_s = self._available_s(task)
         by_bus: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-        async for one in self._cycle(task):
-            by_bus[bus_of(one)].append((self.seconds(one), _exchanges(one)))
+        async for one, exchanges in self._cycle(task):
+            by_bus[bus_of(one)].append((self._seconds(one, exchanges), exchanges))
         shares = [
             BusShare(
                 bus,
@@ -116,8 +117,8 @@ class Budget:
             if not times:
                 continue
             sums: defaultdict[str, float] = defaultdict(float)
-            async for one in self._cycle(task):
-                bus, seconds = bus_of(one), self.seconds(one) * times
+            async for one, exchanges in self._cycle(task):
+                bus, seconds = bus_of(one), self._seconds(one, exchanges) * times
                 places[bus] = one.meter.link, one.meter.port if bus != one.meter.link else None
                 sums[bus] += seconds
                 meters[bus][one.meter.address] += seconds
@@ -168,17 +169,22 @@ class Budget:
 
     def seconds(self, work: MeterWork) -> float:
         """Return how long the bus is busy with these points of a meter."""
+        return self._seconds(work, _exchanges(work))
+
+    def _seconds(self, work: MeterWork, exchanges: int) -> float:
         meter = work.meter
         if self._memory.is_dead(meter.address):
             return self._memory.answer_timeout_s(meter.address)
         one_s = self._memory.exchange_s(meter.address, bus_of(work)) or line_s(meter.line)
-        return _exchanges(work) * one_s * (1 + REPEATED_SHARE)
+        return exchanges * one_s * (1 + REPEATED_SHARE)
 
-    async def _cycle(self, task: Task) -> AsyncIterator[MeterWork]:
-        """Yield the work of one moment of a task, as it is a little after the moment.
+    async def _cycle(self, task: Task) -> AsyncIterator[tuple[MeterWork, int]]:
+        """Yield the work of one moment of a task, as it is a little after it, and its exchanges.
 
-        With thousands of meters it takes seconds, so the links have their turns in between.
+        Meters that the plan treats alike share the answer; with thousands of them the links have
+        their turns in between.
         """
+        known: dict[tuple[object, ...], tuple[tuple[Want, ...], int]] = {}
         now = utc_now()
         moment = grid.current_moment(task, now, self._zone) or now.replace(second=0, microsecond=0)
         meters, terminals = await self._planner.targets(task)
@@ -186,12 +192,19 @@ class Budget:
             if number % METERS_PER_STEP == 0:
                 await asyncio.sleep(0)
             terminal = terminals.get(meter.link)
-            wants = plan.points_at(
-                task, meter, moment, now=moment + plan.RECORDING_TIME, zone=self._zone,
-                terminal=terminal,
-            )  # fmt: skip
+            keeps = terminal.protocol if terminal is not None and terminal.collects else None
+            kind = (meter.protocol, meter.profile_interval_min, meter.tariffs, keeps)
+            if kind not in known:
+                wants = tuple(
+                    plan.points_at(
+                        task, meter, moment, now=moment + plan.RECORDING_TIME, zone=self._zone,
+                        terminal=terminal,
+                    )
+                )  # fmt: skip
+                known[kind] = wants, _exchanges(MeterWork(meter, wants, terminal)) if wants else 0
+            wants, exchanges = known[kind]
             if wants:
-                yield MeterWork(meter, tuple(wants), terminal)
+                yield MeterWork(meter, wants, terminal), exchanges
 
     def _available_s(self, task: Task) -> float:
         period_s = grid.spacing(task, self._zone).total_seconds()
