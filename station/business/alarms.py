@@ -113,6 +113,16 @@ class Alarms:
 
         return await self._act(alarm_id, act)
 
+    async def assign(self, alarm_id: str, by: str, to: str, comment: str = "") -> Alarm:
+        """Give it to a person to see to, or to nobody. Raises NotFound, Conflict when cleared."""
+
+        def act(alarm: Alarm, now: datetime) -> Alarm:
+            if not alarm.stands:
+                raise Conflict(f"alarm {alarm.id} is cleared already")
+            return alarm.acted(Act(now, "assigned", by, comment, to), assigned_to=to)
+
+        return await self._act(alarm_id, act)
+
     async def comment(self, alarm_id: str, by: str, comment: str) -> Alarm:
         """Add a comment, also to a cleared one. Raises NotFound."""
         return await self._act(

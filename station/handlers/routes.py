@@ -207,6 +207,7 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/alarms/rules/([^/]+)/mute", alarm_rules.MuteAlarmRuleHandler),
     ("/alarms/([^/]+)", alarms.OneAlarmHandler),
     ("/alarms/([^/]+)/acknowledge", alarms.AcknowledgeAlarmHandler),
+    ("/alarms/([^/]+)/assign", alarms.AssignAlarmHandler),
     ("/alarms/([^/]+)/comment", alarms.CommentAlarmHandler),
     ("/alarms/([^/]+)/mute", alarms.MuteAlarmHandler),
     ("/alarms/([^/]+)/clear", alarms.ClearAlarmHandler),

@@ -105,6 +105,42 @@ async def test_acknowledge_comment_mute_and_clear(yard: Office) -> None:
     assert (await ann.json("POST", "/api/alarms/nothing/clear"))[0] == 404
 
 
+async def test_an_alarm_is_given_to_a_person(yard: Office) -> None:
+    ann, bob = await yard.somebody("clerk"), await yard.somebody("technician")
+    reader, hill = await yard.somebody("reader"), await yard.somebody("clerk")
+    users = {user.name for user in await yard.database.users.list()}
+    assert users == {"clerk0", "technician1", "reader2", "clerk3"}
+    await yard.database.users.set_duty("clerk3", role="clerk", areas=("hill",), full_name="")
+    path = f"/alarms/{(await only(ann))['id']}"
+    for person in ("nobody-at-all", "reader2", "clerk3"):  # The last one works elsewhere.
+        status, refused = await ann.json("POST", f"/api{path}/assign", {"person": person})
+        assert (status, refused["error"]["field"]) == (400, "person"), person
+    assert (await reader.json("POST", f"/api{path}/assign", {"person": "clerk0"}))[0] == 403
+    assert (await hill.json("POST", f"/api{path}/assign", {"person": "clerk3"}))[0] == 404
+    page = text_of(await ann.get(path))
+    assert '<option value="technician1">' in page
+    assert 'value="reader2"' not in page
+    answer = await ann.post(f"{path}/assign", person="technician1", comment="look at the seal")
+    assert answer.code == 303
+    assert "The alarm is given to technician1." in words_of(await ann.get(path))
+    for visitor, query, found in (
+        (bob, "me", 1), (ann, "me", 0), (ann, "technician1", 1), (ann, "nobody", 0),
+    ):  # fmt: skip
+        assert (await visitor.json("GET", f"/api/alarms?assigned={query}"))[1]["total"] == found
+    assert "technician1" in text_of(await ann.get("/alarms?format=csv"))
+    assert "technician1" in words_of(await bob.get("/alarms?assigned=me"))
+    status, given_back = await bob.json("POST", f"/api{path}/assign", {})
+    assert (status, given_back["assigned_to"]) == (200, "")
+    assert [step["to"] for step in given_back["history"]] == ["", "technician1", ""]
+    assert (await ann.json("GET", "/api/alarms?assigned=nobody"))[1]["total"] == 1
+    entries, _ = await yard.database.audit.list(act="alarms.assign", outcome="done")
+    assert (entries[0].before, entries[1].before) == (
+        '{"assigned_to": "technician1"}', '{"assigned_to": ""}'
+    )  # fmt: skip
+    await ann.json("POST", f"/api{path}/clear", {})
+    assert (await ann.json("POST", f"/api{path}/assign", {"person": "clerk0"}))[0] == 409
+
+
 async def test_a_reader_looks_only(yard: Office) -> None:
     ann = await yard.somebody("reader")
     path = f"/alarms/{(await only(ann))['id']}"

@@ -102,6 +102,7 @@ ACT_NAMES: dict[str, str] = {
     "meters.parameters.change": N_("wanted parameter of a meter changed"),
     "meters.parameters.remove": N_("wanted parameter of a meter dropped"),
     "alarms.acknowledge": N_("alarm acknowledged"),
+    "alarms.assign": N_("alarm assigned"),
     "alarms.comment": N_("alarm commented"),
     "alarms.mute": N_("alarms muted"),
     "alarms.clear": N_("alarm cleared"),

@@ -3,6 +3,7 @@
 from station.handlers.marking import N_
 
 ALARM_SENTENCES = (
+    N_("%(name)s cannot see to this alarm"),
     N_("%(number)s of %(whole)s meters do not answer"),
     N_("%(number)s of %(whole)s links are away; %(told)s of them said that their power goes"),
     N_("%(number)s of %(whole)s links are away"),

@@ -6,9 +6,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from station.business.alarm_kinds import KIND_BY_KEY, SEVERITIES
-from station.business.alarm_rules import in_sight
+from station.business.alarm_rules import concerns, in_sight
 from station.business.told import SCOPE_NAMES, SEVERITY_NAMES
 from station.errors import NotFound
+from station.handlers.access.people import Permission, permissions_of
 from station.handlers.base import Handler
 from station.handlers.download import Column
 from station.handlers.marking import N_
@@ -23,6 +24,7 @@ STATE_NAMES = {
 ACT_NAMES = {
     "raised": Text("Raised", "产生"),
     "acknowledged": Text("Acknowledged", "确认"),
+    "assigned": Text("Assigned", "指派"),
     "commented": Text("Commented", "备注"),
     "muted": Text("Muted", "静默"),
     "cleared": Text("Cleared", "消除"),
@@ -36,12 +38,16 @@ MESSAGE_STATES = {
 
 
 class ActView(BaseModel):
-    """What somebody did about an alarm; `by` is empty for the station itself."""
+    """What somebody did about an alarm; `by` is empty for the station itself.
+
+    `to` is whom it was assigned to, empty for nobody.
+    """
 
     at: datetime
     name: str
     by: str
     comment: str
+    to: str
 
 
 class AlarmView(BaseModel):
@@ -75,6 +81,7 @@ class AlarmView(BaseModel):
     muted_until: datetime | None
     acknowledged_by: str
     acknowledged_at: datetime | None
+    assigned_to: str
     cleared_by: str
     cleared_at: datetime | None
     history: list[ActView]
@@ -115,6 +122,7 @@ COLUMNS = (
     Column[AlarmView](N_("State"), lambda alarm: STATE_NAMES[alarm.state], look="alarm-state"),
     Column[AlarmView](N_("Told"), lambda alarm: alarm.count, within="alarm"),
     Column[AlarmView](N_("Devices"), lambda alarm: alarm.members_all, more=True, look="number"),
+    Column[AlarmView](N_("Assigned to"), lambda alarm: alarm.assigned_to, within="state"),
     Column[AlarmView](N_("Acknowledged by"), lambda alarm: alarm.acknowledged_by, within="state"),
     Column[AlarmView](N_("Acknowledged"), lambda alarm: alarm.acknowledged_at, more=True),
     Column[AlarmView](N_("Cleared by"), lambda alarm: alarm.cleared_by, within="state"),
@@ -139,6 +147,18 @@ class AlarmHandler(Handler):
             raise NotFound(f"there is no alarm {alarm_id}")
         return alarm
 
+    async def people_for(self, alarm: Alarm) -> list[str]:
+        """Return who may see to an alarm: whom it concerns, and who may act on alarms."""
+        roles = {role.name: role for role in await self.parts.database.roles.list()}
+        tree = await self.parts.archive.places()
+        return [
+            user.name
+            for user in await self.parts.database.users.list()
+            if not user.is_disabled
+            and Permission.COLLECT in permissions_of(user.role, roles.get(user.role))
+            and concerns(alarm, user.areas, tree)
+        ]
+
     async def view_of(self, alarm: Alarm) -> AlarmView:
         """Return an alarm as it is shown."""
         tree = await self.parts.archive.places()
@@ -156,7 +176,7 @@ class AlarmHandler(Handler):
                 "members": [*alarm.members],
                 "events": [*alarm.events],
                 "history": [
-                    ActView(at=act.at, name=act.name, by=act.by, comment=act.comment)
+                    ActView(at=act.at, name=act.name, by=act.by, comment=act.comment, to=act.to)
                     for act in alarm.history
                 ],
             }

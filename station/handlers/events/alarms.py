@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.archive.place_views import person_of
@@ -22,6 +23,8 @@ from station.store.objects.alarms import Alarm
 from station.units import utc_now
 
 COMMENT_SIZE_MAX = 500
+NAME_SIZE_MAX = 64  # Characters of a person's name.
+ME, NOBODY = "me", "nobody"  # As people in the filter of the list.
 MINUTES_MAX = 90 * 24 * 60  # As long as a cause can be muted.
 # How long somebody may want to hear nothing of a cause, in minutes.
 MUTE_CHOICES = {
@@ -41,6 +44,11 @@ class AlarmsQuery(ListQuery):
     kind: str | None = Field(None, max_length=40)
     link: str | None = Field(None, max_length=64)
     meter: str | None = Field(None, max_length=32)
+    assigned: str | None = Field(
+        None,
+        max_length=NAME_SIZE_MAX,
+        description="a person's name; `me` for the own ones, `nobody` for those without a person",
+    )
 
 
 class ActBody(BaseModel):
@@ -53,6 +61,12 @@ class CommentBody(BaseModel):
     """What there is to know about it."""
 
     comment: str = Field(min_length=1, max_length=COMMENT_SIZE_MAX)
+
+
+class AssignBody(ActBody):
+    """Who is to see to it, by the name at the login; nobody when it is left out."""
+
+    person: str = Field("", max_length=NAME_SIZE_MAX)
 
 
 class MuteBody(ActBody):
@@ -78,6 +92,7 @@ class AlarmsHandler(AlarmHandler):
             kind=query.kind,
             link=query.link,
             meter=query.meter,
+            assigned_to=self._assigned(query.assigned),
             places=places,
             skip=skip,
             limit=limit,
@@ -90,6 +105,11 @@ class AlarmsHandler(AlarmHandler):
         )
         view = AlarmList(items=items, total=total, standing=standing)
         await self.show_list("alarms.html", view, items, COLUMNS, filter=query, **self.words)
+
+    def _assigned(self, wanted: str | None) -> str | None:
+        if wanted == ME:
+            return person_of(self)
+        return "" if wanted == NOBODY else wanted
 
 
 class OneAlarmHandler(AlarmHandler):
@@ -107,6 +127,7 @@ class OneAlarmHandler(AlarmHandler):
             messages=messages,
             rule_of=rules,
             mutes=MUTE_CHOICES,
+            people=await self.people_for(alarm),
             **self.words,
         )
 
@@ -129,6 +150,30 @@ class AcknowledgeAlarmHandler(ActHandler):
         await self.alarm_in_sight(alarm_id)
         alarm = await self.parts.alarms.acknowledge(alarm_id, person_of(self), body.comment.strip())
         await self.answer(alarm, self.language.say("The alarm is acknowledged."))
+
+
+class AssignAlarmHandler(ActHandler):
+    """/alarms/ID/assign: who is to see to it"""
+
+    @requires(Permission.COLLECT)
+    @contract(AlarmView, body=AssignBody)
+    async def post(self, alarm_id: str) -> None:
+        body = self.parse_body(AssignBody)
+        before = await self.alarm_in_sight(alarm_id)
+        if body.person and body.person not in await self.people_for(before):
+            raise InvalidValue("person", f"{body.person} cannot see to this alarm")
+        alarm = await self.parts.alarms.assign(
+            alarm_id, person_of(self), body.person, body.comment.strip()
+        )
+        self.record(
+            before={"assigned_to": before.assigned_to},
+            after={"assigned_to": alarm.assigned_to, "comment": body.comment.strip()},
+        )
+        say = self.language.say
+        if body.person:
+            await self.answer(alarm, say("The alarm is given to %(name)s.", name=body.person))
+        else:
+            await self.answer(alarm, say("The alarm is given to nobody."))
 
 
 class CommentAlarmHandler(ActHandler):

@@ -43,12 +43,16 @@ RANKS: Mapping[str, int] = {"critical": 0, "major": 1, "minor": 2}
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody did about an alarm; `by` is empty for the station itself."""
+    """What somebody did about an alarm; `by` is empty for the station itself.
+
+    `to` is whom it was assigned to.
+    """
 
     at: datetime
     name: ActName
     by: str = ""
     comment: str = ""
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
