@@ -11,7 +11,13 @@ from station.collector.items import DLT698, ITEM_BY_CODE
 from station.errors import InvalidValue
 from station.protocols.dlt645 import Version
 from station.protocols.line import LineSettings
-from station.store.objects.channels import Channel
+from station.store.objects.channels import (
+    GAPS_MS,
+    REOPENS_AFTER,
+    RETRIES_S,
+    WAITS_MS,
+    Channel,
+)
 from station.store.objects.meters import Meter
 from station.store.objects.places import KINDS, PATH_SEPARATOR, Place
 from station.store.objects.stages import STAGES
@@ -33,6 +39,12 @@ _METER_ADDRESS = re.compile(r"[0-9A-F]{12}")
 _TERMINAL_ADDRESS = re.compile(r"[0-9A-F]{8}")
 _ADDRESS_698 = re.compile(r"(?:[0-9A-F]{2}){1,16}")
 _PACKET = re.compile(rf"(?:[0-9A-F]{{2}}){{1,{PACKET_SIZE_MAX}}}")
+_CHANNEL_RANGES = {
+    "wait_ms": WAITS_MS,
+    "gap_ms": GAPS_MS,
+    "reopen_after": REOPENS_AFTER,
+    "retry_max_s": RETRIES_S,
+}
 _CHANNEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,31}")
 _PLACE_CODE = re.compile(r"[\w.-]{0,32}")
 
@@ -118,6 +130,10 @@ def checked_channel(channel: Channel) -> Channel:
             f"{url!r} is neither a device such as /dev/ttyUSB0 nor socket://HOST:PORT"
             " nor rfc2217://HOST:PORT",
         )
+    for field, (least, most) in _CHANNEL_RANGES.items():
+        number = getattr(channel, field)
+        if not least <= number <= most:
+            raise InvalidValue(field, f"{number} is not in {least}..{most}")
     return replace(channel, name=name, url=url, line=_line(channel.line))
 
 

@@ -58,11 +58,13 @@ class Channels:
         self._shown: frozenset[str] = frozenset()
 
     async def apply(self, channels: Sequence[Channel]) -> None:
-        """Open and close what has changed; what has not stays as it is."""
+        """Open and close what has changed; what has not stays open, with other times maybe."""
         wanted = {channel.name: channel for channel in channels if channel.enabled}
         await self._close(
-            [name for name, link in self._links.items() if link.channel != wanted.get(name)]
+            [name for name, link in self._links.items() if not link.may_become(wanted.get(name))]
         )
+        for name, link in self._links.items():
+            link.become(wanted[name])
         names = frozenset(channel.name for channel in channels)
         for name in self._shown - names:
             self._registry.remove(name)
@@ -102,11 +104,23 @@ class ChannelLink:
         self._registry = registry
         self._trace = trace
         self._on_report = on_report
-        self._port = PortThread(channel.name, channel.url, channel.line, self, pause_first_s)
+        self._port = PortThread(channel, self, pause_first_s)
         self._line: RawLine | None = None  # While the port is open.
         self._entry: Entry | None = None
         self._reason = "it is not open yet"
         self._closing = False
+        self._unanswered = 0  # Questions in a row.
+
+    def may_become(self, channel: Channel | None) -> bool:
+        """Tell whether a channel can be taken on while the port stays open."""
+        if channel is None:
+            return False
+        return (channel.url, channel.line) == (self.channel.url, self.channel.line)
+
+    def become(self, channel: Channel) -> None:
+        """Take on what a channel says of waits and gaps; the port stays open."""
+        self.channel = channel
+        self._port.take(channel)
 
     @property
     def name(self) -> str:
@@ -148,13 +162,15 @@ class ChannelLink:
         """Ask a meter; see `station.frontend.link.Bus`."""
         if self._line is None:
             raise LinkDown(f"channel {self.name}: {self._reason}")
-        return await self._line.exchange(inquiry, priority=priority, timeout_s=timeout_s)
+        longer_s = timeout_s + self.channel.wait_ms / 1000
+        return await self._line.exchange(inquiry, priority=priority, timeout_s=longer_s)
 
     # What the thread tells, on the loop.
 
     def opened(self) -> None:
         """The port is open."""
         if not self._closing:
+            self._unanswered = 0
             self._line = RawLine(self, f"channel {self.name}")
             self._entry = self._registry.up(self.name, self, "channel", PROTOCOL, utc_now())
 
@@ -193,6 +209,7 @@ class ChannelLink:
 
     def heard(self, at: datetime, size: int) -> None:
         """Bytes have come that are a frame."""
+        self._unanswered = 0
         if self._entry is not None:
             self._registry.heard(self._entry, at, size)
 
@@ -215,9 +232,17 @@ class ChannelLink:
         self.hear_noise(Noise(packet, "a modem's packet"))
 
     def count(self, fault: Fault) -> None:
-        """Count something that has gone wrong."""
+        """Count something that has gone wrong; after enough silence the port is opened anew."""
         if self._entry is not None:
             self._registry.count(self._entry, fault)
+        if fault != "timeouts":
+            return
+        self._unanswered += 1
+        if 0 < self.channel.reopen_after <= self._unanswered:
+            self._port.reopen(
+                f"{self._unanswered} questions in a row had no answer: it is opened anew"
+            )
+            self._unanswered = 0
 
     def report(self, protocol: str, frame: MeterFrame, at: datetime) -> None:
         """Hand on a frame that nobody asked for."""

@@ -18,17 +18,15 @@ from typing import Protocol
 import serial
 
 from station.protocols.line import LineSettings
+from station.store.objects.channels import Channel
 
 log = logging.getLogger(__name__)
 
-READ_TIMEOUT_S = 0.02  # A request waits no longer for a read to end than for the gap it needs.
+READ_TIMEOUT_S = 0.02  # A request waits no longer for a read to end than for the least gap.
 WRITE_TIMEOUT_S = 5.0  # The longest frame takes 1.2 s at 2400 bit/s, and 4.8 s at 600.
 IDLE_POLL_S = 0.1  # How often an idle port is asked for bytes, and whether it is still there.
 READ_MAX = 4096  # Bytes told at once; thirty times that come in a second over a fast network.
-GAP_S = 0.02  # Between an answer and the next request (DL/T 645 digest, 1.3).
-
-PAUSE_FIRST_S = 1.0  # Before a port is tried again; doubled each time
-PAUSE_MAX_S = 60.0  # up to what a technician who plugs it in still waits for.
+PAUSE_FIRST_S = 1.0  # Before a port is tried again; doubled each time up to what the channel says.
 
 _Order = tuple[bytes, float]  # What to write, and for how long to listen closely then.
 
@@ -54,24 +52,40 @@ class Listener(Protocol):
 
 
 class PortThread:
-    """One port. All methods are called on the loop."""
+    """One port. All methods are called on the loop.
 
-    def __init__(
-        self, name: str, url: str, line: str, listener: Listener, pause_first_s: float
-    ) -> None:
-        self._url = url
-        self._line_text = line
+    Between an answer and the next request it is quiet for `gap_s`; a port that does not open is
+    tried again after `pause_max_s` at most. Both may change at any time.
+    """
+
+    def __init__(self, channel: Channel, listener: Listener, pause_first_s: float) -> None:
+        self._url = channel.url
+        self._line_text = channel.line
+        self.gap_s = self.pause_max_s = 0.0
+        self.take(channel)
+        self._reopen_for = ""  # Why the port is to be closed and opened anew.
         self._listener = listener
         self._pause_first_s = pause_first_s
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._ending = threading.Event()
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=f"channel {name}", daemon=True)
+        name = f"channel {channel.name}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to open the port."""
         self._thread.start()
+
+    def take(self, channel: Channel) -> None:
+        """Take what may change while the port is open."""
+        self.gap_s = channel.gap_ms / 1000
+        self.pause_max_s = float(channel.retry_max_s)
+
+    def reopen(self, reason: str) -> None:
+        """Close the port, and open it anew."""
+        self._reopen_for = reason
+        self._orders.put(None)  # Wakes the thread.
 
     def send(self, data: bytes, listen_s: float) -> None:
         """Write, and listen closely for so long."""
@@ -94,8 +108,8 @@ class PortThread:
         while not self._ending.is_set():
             if self._open_and_serve() > pause_s:
                 pause_s = self._pause_first_s
-            self._ending.wait(pause_s)
-            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+            self._ending.wait(min(pause_s, self.pause_max_s))
+            pause_s = min(2 * pause_s, self.pause_max_s)
         self._tell(self._ended.set_result, None)
 
     def _open_and_serve(self) -> float:
@@ -138,10 +152,13 @@ class PortThread:
         """Write and read until told to end; raises what the port raises when it fails."""
         listen_until = heard_at = 0.0
         while not self._ending.is_set():
+            if self._reopen_for:
+                reason, self._reopen_for = self._reopen_for, ""
+                raise ConnectionError(reason)
             order = self._next_order(time.monotonic() < listen_until)
             if order is not None:
                 data, listen_s = order
-                time.sleep(max(0.0, heard_at + GAP_S - time.monotonic()))
+                time.sleep(max(0.0, heard_at + self.gap_s - time.monotonic()))
                 port.write(data)
                 listen_until = time.monotonic() + listen_s
             data = _read(port)

@@ -156,6 +156,7 @@ SENTENCES: tuple[str, ...] = (
     N_("No such file or directory"),
     N_("Permission denied"),
     N_("Connection refused"),
+    N_("%(number)s questions in a row had no answer: it is opened anew"),
     N_("Connection reset by peer"),
     N_("Network is unreachable"),
     N_("No route to host"),

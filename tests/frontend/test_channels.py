@@ -4,9 +4,12 @@ import asyncio
 import os
 import socket
 import threading
+import time
 import tty
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import serial
@@ -62,7 +65,7 @@ async def open_line(line: MeterLine) -> AsyncIterator[Front]:
     await line.close()
 
 
-def over_tcp(name: str, port: int, **fields: str) -> Channel:
+def over_tcp(name: str, port: int, **fields: Any) -> Channel:
     return Channel(name=name, url=f"socket://127.0.0.1:{port}", created_at=NOW, **fields)
 
 
@@ -370,3 +373,37 @@ async def test_a_meter_behind_a_serial_server_of_rfc_2217() -> None:
             await front.ear.hear("links", address="line", state="online")
             assert (await ask(front)).frame == REPLY
         server.close()
+
+
+async def test_waits_change_while_the_port_stays_open() -> None:
+    line = MeterLine()
+    await line.open()
+    first = over_tcp("line", line.port)
+    async with running_channels(first) as (front, channels):
+        await front.ear.hear("links", address="line", state="online")
+        link = front.registry.find("line")
+        slow = replace(first, wait_ms=700, gap_ms=50, retry_max_s=5)
+        await channels.apply([slow])
+        assert front.registry.find("line") is link
+        assert link is not None
+        assert link.channel == slow
+        began = time.monotonic()
+        line.reply = lambda _: b""
+        with pytest.raises(MeterTimeout, match=r"in 0\.8 s"):
+            await ask(front, timeout_s=0.1)
+        assert time.monotonic() - began >= 0.8
+    await line.close()
+
+
+async def test_a_line_that_hangs_is_opened_anew() -> None:
+    line = MeterLine(lambda _: b"")
+    await line.open()
+    async with running_channels(over_tcp("line", line.port, reopen_after=2)) as (front, _):
+        await front.ear.hear("links", address="line", state="online")
+        for _ in range(2):
+            with pytest.raises(MeterTimeout):
+                await ask(front, timeout_s=0.05)
+        down = await front.ear.hear("links", address="line", state="offline")
+        assert "2 questions in a row had no answer" in str(down)
+        await front.ear.hear("links", address="line", state="online")
+    await line.close()

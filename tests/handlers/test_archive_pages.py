@@ -188,8 +188,15 @@ async def test_channel_by_form_and_json(office: Office) -> None:
     assert (status, link["state"]) == (200, "offline")
     assert (await ann.get("/links/hall-2")).headers["Location"] == "/channels/hall-2"
     assert (await ann.get("/channels/hall-2/edit")).code == 200
-    off = await ann.post("/channels/hall-2", **fields, enabled="false")
+    for name, wrong in (("wait_ms", "60001"), ("gap_ms", "19"), ("retry_max_s", "0")):
+        refused = await ann.post("/channels/hall-2", **fields, **{name: wrong})
+        assert (refused.code, f'value="{wrong}"' in text_of(refused)) == (400, True)
+    waits = {"wait_ms": "3000", "gap_ms": "100", "reopen_after": "5", "retry_max_s": "10"}
+    off = await ann.post("/channels/hall-2", **fields, **waits, enabled="false")
     assert off.code == 303
+    status, channel = await ann.json("GET", "/api/channels/hall-2")
+    assert {name: str(channel[name]) for name in waits} == waits
+    assert "5 questions without an answer" in text_of(await ann.get("/channels/hall-2"))
     assert "switched off" in text_of(await ann.get("/channels/hall-2"))
     status, channels = await ann.json("GET", "/api/channels")
     assert (channels["total"], channels["items"][0]["enabled"]) == (1, False)

@@ -62,6 +62,10 @@ FIELD_NAMES: Mapping[str, str] = {
     "collects": N_("Collects by itself"),
     "url": N_("Device or URL"),
     "enabled": N_("Switched on"),
+    "wait_ms": N_("Longer wait, in ms"),
+    "gap_ms": N_("Quiet before a question, in ms"),
+    "reopen_after": N_("Opened anew after"),
+    "retry_max_s": N_("Tried again after, in s"),
 }
 
 ARCHIVE_SENTENCES = (

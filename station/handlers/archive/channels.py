@@ -14,16 +14,20 @@ from station.handlers.communication.link_views import LinkView, link_of
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
-from station.store.objects.channels import Channel
+from station.store.objects.channels import GAPS_MS, REOPENS_AFTER, RETRIES_S, WAITS_MS, Channel
 from station.units import utc_now
 
 
 class ChannelChange(BaseModel):
-    """What may change of a channel."""
+    """What may change of a channel; waits, gaps and tries change while it stays open."""
 
     url: str = Field(min_length=1, max_length=200)
     line: str = Field("2400 8E1", min_length=1, max_length=20)
     enabled: bool = True
+    wait_ms: int = Field(0, ge=WAITS_MS[0], le=WAITS_MS[1])
+    gap_ms: int = Field(20, ge=GAPS_MS[0], le=GAPS_MS[1])
+    reopen_after: int = Field(0, ge=REOPENS_AFTER[0], le=REOPENS_AFTER[1])
+    retry_max_s: int = Field(60, ge=RETRIES_S[0], le=RETRIES_S[1])
 
 
 class ChannelBody(ChannelChange):
@@ -42,6 +46,10 @@ class ChannelView(BaseModel):
     url: str
     line: str
     enabled: bool
+    wait_ms: int
+    gap_ms: int
+    reopen_after: int
+    retry_max_s: int
     created_at: datetime
     link: LinkView
 
@@ -70,6 +78,10 @@ class ChannelHandler(Handler):
             url=channel.url,
             line=channel.line,
             enabled=channel.enabled,
+            wait_ms=channel.wait_ms,
+            gap_ms=channel.gap_ms,
+            reopen_after=channel.reopen_after,
+            retry_max_s=channel.retry_max_s,
             created_at=channel.created_at,
             link=await link_of(self.parts, channel),
         )
@@ -110,7 +122,9 @@ class NewChannelHandler(Handler):
     @requires(Permission.CONFIGURE)
     @contract(None)
     async def get(self) -> None:
-        typed = {"name": "", "url": "", "line": "2400 8E1", "enabled": True}
+        fields = ChannelChange.model_fields.items()
+        usual = {name: "" if field.is_required() else field.default for name, field in fields}
+        typed = {"name": "", **usual}
         self.finish_page("channel_form.html", typed=typed, channel=None)
 
 

@@ -10,13 +10,29 @@ from station.units import utc_now
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A line that the station opens; `url` is a device path or any pyserial URL."""
+    """A line that the station opens; `url` is a device path or any pyserial URL.
+
+    `wait_ms` is waited longer for each answer, for a slow way; before a question the line is quiet
+    for `gap_ms`. After `reopen_after` questions in a row without an answer the port is opened anew
+    (0: never); one that does not open is tried again after `retry_max_s` at most.
+    """
 
     name: str
     url: str
     line: str = "2400 8E1"
     enabled: bool = True
+    wait_ms: int = 0
+    gap_ms: int = 20
+    reopen_after: int = 0
+    retry_max_s: int = 60
     created_at: datetime = field(default_factory=utc_now)
+
+
+# What may be set, least and most.
+WAITS_MS = (0, 60_000)  # A satellite link takes some seconds.
+GAPS_MS = (20, 5_000)  # DL/T 645 wants 20 ms (digest, section 1.3); old converters a second.
+REOPENS_AFTER = (0, 1_000)
+RETRIES_S = (1, 3_600)
 
 
 class Channels(Ends[Channel]):
