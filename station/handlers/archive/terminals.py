@@ -132,7 +132,7 @@ class TerminalsHandler(TerminalHandler):
             return await asyncio.gather(*map(self.view_of, terminals))
         stored, _ = await self.parts.database.links.list(kind="terminal", limit=LINKS_MAX)
         links = {state.address: live_view(self.parts, state) for state in stored}
-        meters = Counter(meter.link for meter in await self.parts.database.meters.many(None))
+        meters = Counter(meter.link for meter in (await self.parts.roll.devices()).meters)
         return [
             terminal_view(
                 terminal,

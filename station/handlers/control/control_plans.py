@@ -326,9 +326,6 @@ def show_form(
 
 async def all_groups(handler: ControlHandler) -> list[str]:
     """Return the names of the groups that devices are in."""
-    stores = handler.parts.database
-    devices: Sequence[Terminal | Meter] = [
-        *await stores.terminals.many(),
-        *await stores.meters.many(),
-    ]
-    return sorted({group for device in devices for group in device.groups})
+    devices = await handler.parts.roll.devices()
+    every: list[Terminal | Meter] = [*devices.terminals.values(), *devices.meters]
+    return sorted({group for device in every for group in device.groups})

@@ -156,7 +156,7 @@ class ParameterOrderHandler(CommandHandler):
 
     async def targets(self, body: Targets) -> list[Device]:
         """Return the devices that are meant, by address. Raises InvalidValue and NotFound."""
-        stores = self.parts.database
+        archive = await self.parts.roll.devices()
         found: Sequence[Device]
         if body.devices:
             named = [*dict.fromkeys(body.devices)]
@@ -164,9 +164,9 @@ class ParameterOrderHandler(CommandHandler):
         elif not body.group:
             raise InvalidValue("devices", "choose at least one device, or a group")
         elif body.kind == "terminal":
-            found = [each for each in await stores.terminals.many() if body.group in each.groups]
+            found = [each for each in archive.terminals.values() if body.group in each.groups]
         else:
-            found = [each for each in await stores.meters.many() if body.group in each.groups]
+            found = [each for each in archive.meters if body.group in each.groups]
         if not 1 <= len(found) <= TARGETS_MAX:
             raise InvalidValue("devices", f"{len(found)} devices are not in 1..{TARGETS_MAX}")
         return [*found]
