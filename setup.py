@@ -36,6 +36,7 @@ TEST = [
     'dlt698==1.0.1; python_version >= "3.11" and python_version < "3.15"'
     ' and platform_machine == "x86_64" and sys_platform == "linux"',
     "hypothesis>=6.100",
+    "jsonschema-rs>=0.30",
     "pillow>=10",
     "playwright>=1.49",
     "pypdf>=5.0",
@@ -43,6 +44,7 @@ TEST = [
     "pytest-asyncio>=1.0",
     "pytest-timeout>=2.3",
     "pytest-xdist>=3.6",
+    'schemathesis>=4.10; python_version >= "3.11"',
 ]
 
 DEV = [

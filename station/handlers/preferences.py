@@ -73,6 +73,7 @@ class ColumnsHandler(Handler):
     is_act = False
 
     @requires(Permission.VIEW)
+    @contract(ColumnChoice, body=ColumnChoice)
     async def post(self) -> None:
         """Remember the columns, and go on to the page with them in its address."""
         choice = self.parse_body(ColumnChoice)

@@ -130,7 +130,7 @@ async def test_health_tells_whether_the_database_answers(
     assert (healthy.code, json.loads(healthy.body)) == (200, {"status": "ok", "station": "test"})
     monkeypatch.setattr(office.database, "ping", Failing(DatabaseDown("gone")).ping)
     ill = await office.visitor().get("/healthz")
-    assert (ill.code, json.loads(ill.body)) == (503, {"status": "database_down"})
+    assert (ill.code, json.loads(ill.body)) == (503, {"status": "database_down", "station": "test"})
 
 
 async def test_silent_meters_are_listed(database: Database) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from compiled_once import CHEAP_HASHER, spare
+from promises import check_promise
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.testing import bind_unused_port
 
@@ -266,7 +267,9 @@ class Visitor:
         if body is not None:
             text, headers["Content-Type"] = json.dumps(body), "application/json"
         response = await self.send(method, path, text, headers)
-        return response.code, json.loads(response.body) if response.body else None
+        answer = json.loads(response.body) if response.body else None
+        check_promise(method, path, response.code, answer)
+        return response.code, answer
 
     async def send(
         self,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from station.handlers.contract import LocalTime
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.selling.money import yuan_typed
@@ -49,7 +50,7 @@ class AccountView(BaseModel):
     purchase_count: int
     balance_fen: int | None
     overdrawn_fen: int
-    balance_at: datetime | None
+    balance_at: LocalTime | None
     illegal_count: int
     reader_model: str
     reader_port: str
@@ -66,7 +67,7 @@ class RefundView(BaseModel):
     amount_fen: int
     balance_fen: int | None
     overdrawn_fen: int
-    balance_at: datetime | None
+    balance_at: LocalTime | None
     on_card_fen: int
 
 

@@ -1,12 +1,10 @@
 """The card on the reader: what it holds, whose it is, and where to go on."""
 
-from datetime import datetime
-
 from pydantic import BaseModel
 
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
-from station.handlers.contract import CARD, contract
+from station.handlers.contract import CARD, LocalTime, contract
 from station.handlers.selling.account_views import AccountView, account_views
 from station.handlers.selling.desk import AtDesk, DeskHandler
 from station.handlers.selling.order_views import OrderView
@@ -32,7 +30,7 @@ class ReturnView(BaseModel):
     overdraft_fen: int
     count: int
     illegal_count: int
-    returned_at: datetime | None
+    returned_at: LocalTime | None
 
 
 class CardView(BaseModel):
