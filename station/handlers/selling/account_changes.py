@@ -98,7 +98,8 @@ class ChangeHandler(AccountHandler):
             typed, context = self.typed(), await self._context(account)
             await self.refuse_again("account_change.html", shown, typed, **context)
             return
-        await self.finish_order(order, status=201)
+        after = await self.parts.database.accounts.get(order.account)
+        await self.finish_order(order, status=201, before=account, account=after)
 
     @abstractmethod
     async def order(self, account: Account) -> Order:

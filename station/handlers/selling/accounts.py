@@ -266,7 +266,8 @@ class AccountsHandler(AccountHandler):
         except (InvalidValue, Conflict, NotFound) as error:
             await self.refuse_again("account_form.html", error, self.typed(), **await self.offers())
             return
-        await self.finish_order(order, status=201)
+        account = await self.parts.database.accounts.get(order.account)
+        await self.finish_order(order, status=201, account=account)
 
     async def offers(self) -> dict[str, Any]:
         """Return what the form of an opening offers."""
@@ -390,7 +391,7 @@ class PurchasesHandler(AccountHandler):
         except (InvalidValue, Conflict, NotFound) as error:
             await self._refuse(account, error)
             return
-        await self.finish_order(order, status=201)
+        await self.finish_order(order, status=201, before=account)
 
     async def _refuse(self, account: Account, error: StationError) -> None:
         if self.wants_json:
@@ -436,7 +437,7 @@ class ReplacementsHandler(AccountHandler):
                 "replacement_form.html", error, self.typed(), view=view, **ACCOUNT_WORDS
             )
             return
-        await self.finish_order(order, status=201)
+        await self.finish_order(order, status=201, before=account)
 
 
 async def opening_offers(handler: AccountHandler) -> dict[str, Any]:

@@ -107,6 +107,7 @@ class ApprovalsHandler(LimitsBase):
                 raise
             self._refuse(error)
             return
+        self.record(after=approval)
         view = approval_view(approval, None)
         if self.wants_json or not body.next:
             self.show("approval.html", view, status=201, kind_names=LINE_NAMES)

@@ -159,6 +159,7 @@ class CustomersHandler(CustomerHandler):
         except (InvalidValue, Conflict) as error:
             self.refuse(error, None)
             return
+        self.record(after=customer)
         notice = self.language.say("Customer %(name)s is saved.", name=customer.name)
         location = f"/customers/{customer.number}"
         self.done(await self.page_of(customer), location, notice, status=201)

@@ -8,12 +8,13 @@ from pydantic import Field
 from station.errors import Conflict
 from station.handlers.base import Handler
 from station.handlers.selling.money import Sparse
-from station.handlers.selling.order_views import OrderView, order_views
+from station.handlers.selling.order_views import OrderView, order_view, order_views
 from station.prepaid.desk_sale import Desk
 from station.prepaid.limits import REASON_SIZE_MAX
 from station.prepaid.readers.workplace import BOX
 from station.prepaid.sales import Sales
 from station.prepaid.terms import REQUEST_ID_SIZE_MAX
+from station.store.objects.accounts import Account
 from station.store.objects.orders import Order
 
 REQUEST_ID_SIZE = 16  # Bytes of randomness: no two forms share one.
@@ -118,10 +119,23 @@ class DeskHandler(Handler):
         return await self.order_views(own_first)
 
     async def finish_order(
-        self, order: Order, notice: str | None = None, status: int = 200
+        self,
+        order: Order,
+        notice: str | None = None,
+        status: int = 200,
+        *,
+        before: Account | Order | None = None,
+        account: Account | None = None,
     ) -> None:
-        """Answer with an order: its JSON, or its page, which begins to write what is reserved."""
+        """Answer with an order: its JSON, or its page, which begins to write what is reserved.
+
+        The audit log keeps what stood before, and the order and the account as they stand now.
+        """
         [view] = await self.order_views([order])
+        shown = order_view(before) if isinstance(before, Order) else before
+        self.record(
+            before=shown, after=view if account is None else {"account": account, "order": view}
+        )
         begin = "#write" if order.state == "reserved" else ""
         self.done(view, f"/orders/{order.id}{begin}", notice, status=status)
 

@@ -99,6 +99,7 @@ class OneLimitsHandler(LimitsBase):
     @contract(LimitsView, body=LimitsBody)
     async def post(self, name: str) -> None:
         user = await self._user(name)
+        before = await self.parts.database.limits.find(user.name) or ClerkLimits(user.name)
         assert self.user is not None, "a permission needs a person"
         try:
             body = self.parse_body(LimitsBody)
@@ -119,6 +120,7 @@ class OneLimitsHandler(LimitsBase):
             problems = {field.removesuffix("_fen"): text for field, text in found.items()}
             await self._show(user, self.typed(), problems)
             return
+        self.record(before=before, after=own)
         notice = self.language.say("The limits are set.")
         self.done(await self.view_of(user, own), "/limits", notice)
 

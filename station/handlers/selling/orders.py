@@ -137,6 +137,7 @@ class AbandonOrderHandler(OrderHandler):
     @requires(Permission.SELL)
     @contract(OrderView, body=AbandonBody, fails=CARD)
     async def post(self, order_id: str) -> None:
+        before = await self.parts.database.orders.get(order_id)
         try:
             body = self.parse_body(AbandonBody)
             order = await self.sales.abandon(
@@ -146,7 +147,9 @@ class AbandonOrderHandler(OrderHandler):
             await self.refuse_change(order_id, error)
             return
         await self.finish_order(
-            order, self.language.say("The order is abandoned: give the money back.")
+            order,
+            self.language.say("The order is abandoned: give the money back."),
+            before=before,
         )
 
 
@@ -193,4 +196,4 @@ class ReversalHandler(OrderHandler):
                 **ORDER_WORDS,
             )
             return
-        await self.finish_order(order, status=201)
+        await self.finish_order(order, status=201, before=before)

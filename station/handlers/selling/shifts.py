@@ -152,6 +152,7 @@ class ShiftsHandler(ShiftHandler):
             self.set_status(400 if isinstance(error, InvalidValue) else 409)
             await self._show(self.typed(), problems(self.problems_of(error), "float"))
             return
+        self.record(after=shift)
         notice = self.language.say("The shift is open.")
         self.done(shift_view(shift), "/shifts", notice, status=201)
 
@@ -218,6 +219,7 @@ class CloseShiftHandler(ShiftHandler):
                 before, self.typed(), problems(self.problems_of(error), "counted")
             )
             return
+        self.record(before=before, after=shift)
         notice = self.language.say("The shift is closed.")
         self.done(shift_view(shift), f"/shifts/{shift.id}", notice)
 
