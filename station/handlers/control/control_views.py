@@ -148,7 +148,9 @@ class ProtectionList(BaseModel):
 ORDER_COLUMNS = (
     Column[ControlOrderView](N_("Ordered"), lambda order: order.created_at, look="nowrap"),
     Column[ControlOrderView](N_("Control order"), lambda order: order.title),
-    Column[ControlOrderView](N_("Devices"), lambda order: order.devices, look="number"),
+    Column[ControlOrderView](
+        N_("Number of devices"), lambda order: order.devices, key="devices", look="number"
+    ),
     Column[ControlOrderView](
         N_("State"), lambda order: CONTROL_STATE_NAMES[order.state], look="nowrap"
     ),
