@@ -4,8 +4,9 @@ In a request of DL/T 645 that carries a password (digest dlt645.md, section 2.1)
 become AAH; the level stays, and what a security chip protects (level 98H, 99H) is no password. The
 request may stand alone or be carried by a frame of Q/GDW 1376.1 or DL/T 698.45. In frames of
 Q/GDW 1376.1 that set or tell parameters (digest qgdw1376_1.md, section 9) the passwords of meters
-in F10 and that of the network in F16 become AAH, too, and so does a PW that is not all zero. The
-checksums are made right again, so that everything else in the frame can still be read.
+in F10 and that of the network in F16 become AAH, too, and so does a PW that is not all zero. What
+the objects of DL/T 698.45 hold of passwords is hidden by `dlt698.secrets`. The checksums are made
+right again, so that everything else in the frame can still be read.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from station.protocols.checksum import byte_sum
 from station.protocols.dlt645 import functions
 from station.protocols.dlt645.frame import END, HEADER_SIZE, OVERHEAD, START
 from station.protocols.dlt698 import frame as dlt698
+from station.protocols.dlt698.secrets import without_secrets
 from station.protocols.faults import FrameError
 from station.protocols.qgdw1376 import frame as qgdw1376
 
@@ -46,7 +48,8 @@ def without_passwords(raw: bytes) -> bytes:
         at = raw.find(START, at + 1)
     _hide_parameters(hidden, raw)
     if hidden == raw:
-        return raw
+        start = len(raw) - len(raw.lstrip(bytes((dlt698.PREAMBLE,))))
+        return raw[:start] + without_secrets(raw[start:])
     _seal(hidden, raw)
     return bytes(hidden)
 

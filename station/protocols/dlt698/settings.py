@@ -112,6 +112,8 @@ _MOBILE_SHAPES: dict[int, Shape] = {
 # The same less the online mode, APN, user and password.
 _ETHERNET_SHAPES: dict[int, Shape] = {
     2: Structure((_MODE, _MODE, _MODE, _LISTEN_PORTS, *_PROXY, *_TIMEOUT_AND_HEARTBEAT)),
+    # How it gets its address, the address, mask and gateway, user and password of PPPoE.
+    4: Structure((_MODE, *(Value(DataType.OCTET_STRING),) * 3, _TEXT, Secret())),
 }
 _MOBILE_ATTRIBUTES = {
     **_CHANNEL_ATTRIBUTES,
