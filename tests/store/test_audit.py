@@ -90,23 +90,26 @@ async def test_no_kill_breaks_the_chain_or_loses_an_act(
     script = tmp_path / "acts.py"
     script.write_text(CHILD)
     said: dict[str, set[str]] = {"begun": set(), "done": set()}
-    children = [
-        subprocess.Popen(  # noqa: ASYNC220  It takes milliseconds, and nothing else runs here.
-            [sys.executable, str(script), mongo_uri], stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(KILLS)
-    ]
-    for number, child in enumerate(children):  # All at work while one after the other is killed.
-        assert child.stdout is not None
-        lines = [child.stdout.readline() for _ in range(5 + 3 * number)]
-        child.send_signal(signal.SIGKILL)
-        # A line that the kill has cut tells nothing.
-        lines += [line for line in child.stdout if line.endswith("\n")]
-        child.wait()
-        child.stdout.close()
-        for line in lines:
-            word, act = line.split()
-            said[word].add(act)
+    with contextlib.ExitStack() as stack:
+        children = [
+            stack.enter_context(
+                subprocess.Popen(  # noqa: ASYNC220  It takes milliseconds, and nothing else runs here.
+                    [sys.executable, str(script), mongo_uri], stdout=subprocess.PIPE, text=True
+                )
+            )
+            for _ in range(KILLS)
+        ]
+        for child in children:  # Whatever happens here, none of them writes on afterwards.
+            stack.callback(child.kill)
+        for number, child in enumerate(children):  # All at work while one after the other dies.
+            assert child.stdout is not None
+            lines = [child.stdout.readline() for _ in range(5 + 3 * number)]
+            child.send_signal(signal.SIGKILL)
+            # A line that the kill has cut tells nothing.
+            lines += [line for line in child.stdout if line.endswith("\n")]
+            for line in lines:
+                word, act = line.split()
+                said[word].add(act)
     verdict = await database.audit.verify()
     assert verdict.broken is None
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from station.store import processes
+
 START_TIMEOUT_S = 30.0
 WAIT_TIMEOUT_S = 30.0
 POLL_PERIOD_S = 0.05
@@ -68,8 +70,13 @@ class StationProcess:
                 [sys.executable, "-m", "station", "run", "--config", str(self.config)],
                 stdout=log,
                 stderr=log,
+                preexec_fn=processes.die_with_parent,
             )
-        until(lambda: b"ready: pages" in self._said(begin), "station ready", START_TIMEOUT_S)
+        try:
+            until(lambda: b"ready: pages" in self._said(begin), "station ready", START_TIMEOUT_S)
+        except BaseException:  # Nobody would end it: it must not live on beside the next tests.
+            self.kill()
+            raise
         if found := re.search(rb"first start: user admin +password (\S+)", self._said(0)):
             self.password = found[1].decode()
 
@@ -83,8 +90,13 @@ class StationProcess:
         """Stop it as the service manager does."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
-            assert self._process.wait(START_TIMEOUT_S) == 0, self.log.read_text()
+            try:
+                status = self._process.wait(START_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
             self._process = None
+            assert status == 0, self.log.read_text()
 
     def kill(self) -> None:
         """Take it away without a word."""
