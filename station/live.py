@@ -14,7 +14,7 @@ class Feed:
     """Tells each topic to all who listen; a message is a dict that JSON can hold.
 
     Topics: `links`, `frames`, `runs`, `readings`, `commands`, `events`, `alarms`, `orders`,
-    `imports`.
+    `imports`; `finished` tells of any of these to whoever began it.
     """
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ A page and its JSON are made from one view, so they cannot drift apart.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -21,6 +21,7 @@ from station.handlers.access.people import Permission
 from station.handlers.areas import is_open, shape_of
 from station.handlers.contract import FORMAT, Contract, contract_of
 from station.handlers.download import ROWS_MAX, XLSX_TYPE, Column, to_csv, to_xlsx, writing
+from station.handlers.endings import What
 from station.handlers.json_bodies import ZERO, json_value
 from station.handlers.language import LANGUAGES
 from station.handlers.problems import InvalidBody, invalid_body, numbers_for_moments
@@ -317,6 +318,11 @@ class Handler(Audited):
             self.set_status(204)
         else:
             self.redirect(location, status=303)
+
+    def tell_end(self, what: What, ids: Iterable[str], name: str, location: str) -> None:
+        """Have the person's pages told when what was begun here has ended."""
+        if self.user is not None:
+            self.tools.endings.began(what, ids, by=self.user.name, name=name, href=location)
 
     def _page_context(self) -> dict[str, Any]:
         notice = None if self.is_partial else self.get_cookie("notice")

@@ -17,6 +17,7 @@ from station.errors import DatabaseDown
 from station.handlers.access.identity import Identity, requires
 from station.handlers.access.people import Permission
 from station.handlers.communication.frames import words_of
+from station.handlers.ending_words import ending_words
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ TOPICS = frozenset(
         "imports",
         "alarms",
     }
+    | {"finished"}
 )
 WAITING_MAX = 500  # Messages for one page; a browser shows no more rows than that.
 RECHECK_S = 60.0  # How long a page may go on listening after its session has ended.
@@ -68,10 +70,17 @@ class LiveHandler(Identity, WebSocketHandler):
     def _hear(self, topic: str, message: dict[str, Any]) -> None:
         if topic == "frames" and not self._is_wanted(message):
             return
+        if topic == "finished":  # What a person began is theirs, wherever it lies.
+            if self.user is not None and message["by"] == self.user.name:
+                self._take(topic, message)
+            return
         heard = message if self._sight is None else self._sight.heard(topic, message)
         if heard is None:
             return
-        self._waiting.append({**heard, "topic": topic})
+        self._take(topic, heard)
+
+    def _take(self, topic: str, message: dict[str, Any]) -> None:
+        self._waiting.append({**message, "topic": topic})
         self._something.set()
 
     def _is_wanted(self, message: dict[str, Any]) -> bool:
@@ -127,7 +136,9 @@ class LiveHandler(Identity, WebSocketHandler):
         return message
 
     def _complete(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Add the words to a frame; only here, because few of them are ever shown."""
+        """Add the words to a frame or an ending; only here, because few are ever shown."""
+        if message["topic"] == "finished":
+            return {"topic": "finished", **ending_words(message, self.language)}
         if message["topic"] != "frames":
             return message
         raw = bytes.fromhex(message["hex"])

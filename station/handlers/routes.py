@@ -71,6 +71,7 @@ from station.handlers.control import (
     parameters,
     protections,
 )
+from station.handlers.endings import Endings
 from station.handlers.events import (
     alarm_rules,
     alarms,
@@ -364,6 +365,7 @@ def make_application(parts: Parts, *, cookie_secret: str) -> Application:
             Today(parts),
             Buses(parts.budget),
             Sights(parts),
+            Endings(parts.feed, parts.database.orders),
         ),
     }
     return Application(

@@ -10,6 +10,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from web_helpers import Office, Visitor
 
 from station.handlers import live
+from station.handlers.endings import Endings
 from station.units import utc_now
 
 REQUEST = "FEFEFEFE6861010000000068110433333433" + "14" + "16"
@@ -22,10 +23,16 @@ async def listen(visitor: Visitor, query: str, **headers: str) -> WebSocketClien
     request = HTTPRequest(url, headers={"Cookie": cookies, **visitor.headers, **headers})
     socket = await websocket_connect(request)
     for _ in range(200):
-        if visitor.office.parts.feed._listeners:
+        if pages(visitor.office):
             return socket
         await asyncio.sleep(0.01)
     raise AssertionError("the page never listened")
+
+
+def pages(office: Office) -> list[object]:
+    """Return the open pages that listen, each once for each of its topics."""
+    listeners = [each for some in office.parts.feed._listeners.values() for each in some]
+    return [each for each in listeners if not isinstance(getattr(each, "__self__", 0), Endings)]
 
 
 async def heard(socket: WebSocketClientConnection) -> dict[str, Any]:
@@ -83,10 +90,10 @@ async def test_a_slow_page_loses_its_oldest_messages(
 
 async def test_closed_pages_are_forgotten(office: Office) -> None:
     socket = await listen(await office.somebody("reader"), "topics=runs")
-    assert len(office.parts.feed._listeners) == 1
+    assert len(pages(office)) == 1
     socket.close()
     for _ in range(200):
-        if not office.parts.feed._listeners:
+        if not pages(office):
             return
         await asyncio.sleep(0.01)
     raise AssertionError("the page was never forgotten")
@@ -117,3 +124,33 @@ async def test_strangers_may_not_listen(office: Office) -> None:
     with pytest.raises(HTTPClientError) as caught:
         await listen(office.visitor(), "topics=frames")
     assert caught.value.code == 401
+
+
+async def test_whoever_began_something_is_told_how_it_ended(office: Office) -> None:
+    ann, bob = await office.somebody("technician"), await office.somebody("technician")
+    ann.cookies["language"] = "zh"
+    hers, his = await listen(ann, "topics=finished"), await listen(bob, "topics=finished,links")
+    feed, began = office.parts.feed, Endings(office.parts.feed, office.database.orders).began
+    name = (await office.database.users.list())[0].name
+    began("run", ["r"], by=name, name="Every day", href="/runs/r")
+    began("commands", ["c1", "c2"], by=name, name="Orders of one go", href="/parameters/batches/b")
+    began("import", ["i"], by=name, name="meters.csv", href="/imports/i")
+    feed.announce("runs", {"id": "r", "state": "running", "success": 0, "due": 9})
+    feed.announce("runs", {"id": "r", "state": "finished", "success": 8, "due": 9})
+    feed.announce("commands", {"id": "c1", "state": "sent"})
+    feed.announce("commands", {"id": "c1", "state": "failed"})
+    feed.announce("commands", {"id": "c2", "state": "confirmed"})
+    feed.announce("imports", {"id": "i", "act": "apply", "over": False, "error": ""})
+    feed.announce("imports", {"id": "i", "act": "apply", "over": True, "error": ""})
+    feed.announce("links", {"address": "1", "state": "online", "reason": "", "at": "now"})
+    told = [await heard(hers) for _ in range(3)]
+    assert [(each["href"], each["good"]) for each in told] == [
+        ("/runs/r", False),
+        ("/parameters/batches/b", False),
+        ("/imports/i", True),
+    ]
+    assert "8" in told[0]["text"]
+    assert told[1]["text"] == "批量命令：2 台设备中完成 1 台"
+    assert (await heard(his))["topic"] == "links"  # Nothing of it is his.
+    hers.close()
+    his.close()

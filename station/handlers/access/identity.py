@@ -59,6 +59,7 @@ from station.handlers.areas import (
     way_of,
 )
 from station.handlers.collection.bus_views import Buses
+from station.handlers.endings import Endings
 from station.handlers.language import Language, preferred_language
 from station.handlers.parts import Parts
 from station.handlers.sights import Sight, Sights, TaskSight
@@ -138,6 +139,7 @@ class Tools:
     today: Today
     buses: Buses
     sights: Sights
+    endings: Endings
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -151,6 +151,7 @@ class ImportsHandler(ImportHandler):
         except (InvalidValue, Conflict) as error:
             await self._refuse(error)
             return
+        self.tell_end("import", [import_id], name, f"/imports/{import_id}")
         work = self.parts.imports.work(import_id)
         assert work is not None, "it was begun just now"
         self.done(unkept_view(work, self.language), f"/imports/{import_id}", status=202)
@@ -288,6 +289,7 @@ class ImportActHandler(ImportHandler):
         import_ = await self.import_to_change(import_id)
         begin = self.parts.imports.apply if self.act == "apply" else self.parts.imports.undo
         await begin(import_, by=self.actor.name)
+        self.tell_end("import", [import_.id], import_.file_name, f"/imports/{import_.id}")
         self.record(
             object=f"/imports/{import_.id}",
             after={

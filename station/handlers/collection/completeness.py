@@ -17,7 +17,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.areas import check_device
 from station.handlers.base import ListQuery
-from station.handlers.collection.runs import RunHandler, cause_name, item_name
+from station.handlers.collection.runs import FILL_NAME, RunHandler, cause_name, item_name
 from station.handlers.contract import TABLE, contract
 from station.handlers.download import ROWS_MAX, Column
 from station.handlers.marking import N_
@@ -333,6 +333,7 @@ class FillHandler(CalendarHandler):
             meters = found[body.skip : body.skip + body.size]
         addresses = [meter.address for meter in meters]
         run = await self.parts.scheduler.fill(addresses, days[0], days[-1], task.id)
+        self.tell_end("run", [run.id], run.task_name or FILL_NAME, f"/runs/{run.id}")
         await asyncio.sleep(0)  # The run begins, and knows what it has to read.
         view = await self.fill_view(run)
         self.done(view, self._back(body, days[0]), self._said(view), status=201)

@@ -9,6 +9,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.collection.runs import (
+    FILL_NAME,
     RunHandler,
     RunView,
     cause_name,
@@ -139,6 +140,7 @@ class RefillHandler(RunHandler):
         today = local_day(utc_now(), self.parts.config.site.zone_info)
         first = today - timedelta(days=body.days - 1)
         run = await self.parts.scheduler.fill([meter.address], first, today)
+        self.tell_end("run", [run.id], run.task_name or FILL_NAME, f"/runs/{run.id}")
         view = run_in_sight(run_view(run), await self.meters_in_sight())
         self.done(view, f"/runs/{run.id}", self.said_of(run), status=201)
 

@@ -29,6 +29,9 @@ KIND_NAMES = {
 }
 
 
+FILL_NAME = N_("Filling of holes")  # Of several tasks.
+
+
 class RunsQuery(ListQuery):
     """Which runs to show."""
 
@@ -245,6 +248,7 @@ class RefillRunHandler(RunHandler):
         fill = await self.parts.scheduler.fill(
             meters, first, last, None if task is None else task.id
         )
+        self.tell_end("run", [fill.id], fill.task_name or FILL_NAME, f"/runs/{fill.id}")
         view = run_in_sight(run_view(fill), seen)
         self.done(view, f"/runs/{fill.id}", self.said_of(fill), status=201)
 

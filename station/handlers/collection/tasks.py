@@ -342,6 +342,7 @@ class RunTaskHandler(Handler):
     @contract(RunView, status=201)
     async def post(self, task_id: str) -> None:
         run = await self.parts.scheduler.run_task(task_id)
+        self.tell_end("run", [run.id], run.task_name, f"/runs/{run.id}")
         self.done(run_view(run), f"/runs/{run.id}", status=201)
 
 

@@ -275,6 +275,7 @@ class CommandsHandler(CommandHandler):
             await self._refuse(body, error)
             return
         view = (await self.views_of([command]))[0]
+        self.tell_end("commands", [command.id], view.title, f"/commands/{command.id}")
         notice = self.language.say("The command is taken.")
         self.done(view, f"/commands/{command.id}", notice, status=201)
 

@@ -28,6 +28,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
 from station.handlers.communication.frames import words_of
+from station.handlers.contract import TABLE, contract
 from station.handlers.control.command_views import (
     COLUMNS,
     COMMAND_KIND_NAMES,
@@ -42,6 +43,7 @@ from station.handlers.control.commands import (
     digits,
 )
 from station.handlers.control.parameter_views import KIND_NAMES, FieldView, field_views
+from station.handlers.marking import N_
 from station.protocols.dlt645.requests import Authority
 from station.store.objects.base import new_id
 from station.store.objects.commands import Command, CommandState
@@ -51,6 +53,9 @@ from station.store.objects.terminals import Terminal
 TARGETS_MAX = 1000  # Devices of one batch; each is a command, and 10,000 may wait.
 SHOWN_MAX = 100  # Devices of a dry run that a page shows with their frames; JSON has all.
 CODES_MAX = 200
+
+
+BATCH_NAME = N_("Orders of one go")
 
 
 class Targets(BaseModel):
@@ -265,6 +270,10 @@ class ParameterOrderHandler(CommandHandler):
                 made.append(await self.parts.commands.order(order, self.user.name))
             except (InvalidValue, Conflict, NotFound) as error:
                 refused[address] = self.language.sentence(str(error))
+        if made:
+            ids = [command.id for command in made if command.is_open]
+            location = f"/parameters/batches/{batch}"
+            self.tell_end("commands", ids, BATCH_NAME, location)
         return BatchView(
             batch=batch,
             counts={**Counter(command.state for command in made)},
@@ -280,6 +289,7 @@ class DryRunHandler(ParameterOrderHandler):
     is_act = False  # It changes nothing.
 
     @requires(Permission.CONFIGURE)
+    @contract(DryRun, body=DryRunBody)
     async def post(self) -> None:
         body = self.parse_body(DryRunBody)
         planned = await self.plan(body, await self.targets(body))
@@ -310,6 +320,7 @@ class SetParametersHandler(DryRunHandler):
     is_act = True
 
     @requires(Permission.CONFIGURE)
+    @contract(BatchView, body=SetBody, status=201)
     async def post(self) -> None:
         try:
             body = self.parse_body(SetBody)
@@ -361,6 +372,7 @@ class ReadParametersHandler(ParameterOrderHandler):
     """/parameters/read, /api/parameters/read"""
 
     @requires(Permission.COLLECT)
+    @contract(BatchView, body=ReadBody, status=201)
     async def post(self) -> None:
         body = self.parse_body(ReadBody)
         orders: list[tuple[Device, dict[str, Any]]] = []
@@ -384,6 +396,7 @@ class BatchHandler(ParameterOrderHandler):
     """/parameters/batches/ID, /api/parameters/batches/ID"""
 
     @requires(Permission.VIEW)
+    @contract(BatchView, query=BatchQuery, files=TABLE)
     async def get(self, batch: str) -> None:
         query = self.parse_query(BatchQuery)
         skip, limit = self.span(query)

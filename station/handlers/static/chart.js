@@ -1,13 +1,16 @@
-// The curve of a meter's page: loads readings or consumption of the chosen days and draws them.
-// Times are drawn in the site's zone, whatever zone this computer is in.
+// The curve of a meter's page: loads readings or consumption of the chosen days and draws them, as a
+// line, as bars, or as a heat map of hours by days. Times are drawn in the site's zone, whatever zone
+// this computer is in.
 
 const SPACING_MAX = 1.5; // A wider step between two points is a hole, and the line breaks there.
 const REFRESH_MS = 5000; // A curve that grows while one looks is drawn again this often at most.
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 const box = document.getElementById("chart");
 const form = document.getElementById("curve-form");
 const kinds = document.getElementById("chart-kind");
+const looks = document.getElementById("chart-look");
 const words = box.dataset;
 
 const zoned = new Intl.DateTimeFormat("sv-SE", { timeZone: words.zone, dateStyle: "short", timeStyle: "medium" });
@@ -16,19 +19,6 @@ const atSite = (iso) => Date.parse(`${zoned.format(new Date(iso)).replace(" ", "
 let chart = null;
 let shown = []; // What was loaded, in the order it is drawn.
 let loading = null;
-
-// ECharts wants plain colours: what the theme says is painted on the card's ground and looked at.
-function plainColour(name) {
-  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  for (const layer of ["--tblr-bg-surface", name]) {
-    box.style.color = `var(${layer})`;
-    paint.fillStyle = getComputedStyle(box).color;
-    paint.fillRect(0, 0, 1, 1);
-  }
-  box.style.color = "";
-  const [red, green, blue] = paint.getImageData(0, 0, 1, 1).data;
-  return `rgb(${red}, ${green}, ${blue})`;
-}
 
 function say(text) {
   chart?.dispose();
@@ -46,9 +36,14 @@ function item() {
   return field.item.selectedOptions[0];
 }
 
+function isHeat() {
+  return looks.querySelector("input:checked").value === "heat";
+}
+
 function kind() {
   const register = item().dataset.kind === "register";
-  kinds.hidden = !register;
+  kinds.hidden = !register || isHeat();
+  if (isHeat()) return "value"; // What a register grew by in an hour is made of its readings.
   return register ? kinds.querySelector("input:checked").value : "value";
 }
 
@@ -117,30 +112,66 @@ function stamp(milliseconds) {
 // --- drawing ---------------------------------------------------------------------------------------
 
 function options(series, unit, start, end) {
-  const text = plainColour("--tblr-secondary");
-  const line = plainColour("--tblr-border-color");
-  const surface = plainColour("--tblr-bg-surface");
-  const body = plainColour("--tblr-body-color");
-  const font = getComputedStyle(document.body).fontFamily;
+  const colours = Charts.theme(box);
+  const label = { color: colours.text, hideOverlap: true, formatter: { day: "{MM}-{dd}", month: "{yyyy}-{MM}", year: "{yyyy}", hour: "{HH}:{mm}", minute: "{HH}:{mm}" } };
   return {
     useUTC: true,
     animation: false,
-    textStyle: { fontFamily: font },
-    color: [plainColour("--tblr-primary")],
-    grid: { left: 8, right: 24, top: 34, bottom: 8, containLabel: true },
+    textStyle: { fontFamily: colours.font },
+    color: [colours.primary],
+    grid: { left: 8, right: 24, top: 34, bottom: 36, containLabel: true },
     tooltip: {
+      ...Charts.tooltip(colours, ([point]) => `${stamp(point.value[0])}\n${point.value[1] ?? "–"} ${unit}`),
       trigger: "axis",
-      renderMode: "richText", // The other mode writes style attributes, which the page forbids.
-      backgroundColor: surface,
-      borderColor: line,
-      textStyle: { color: body },
-      formatter: ([point]) => `${stamp(point.value[0])}\n${point.value[1] ?? "–"} ${unit}`,
-      axisPointer: { lineStyle: { color: text } },
+      axisPointer: { lineStyle: { color: colours.text } },
     },
-    xAxis: { type: "time", min: start, max: end, axisLine: { lineStyle: { color: line } }, axisLabel: { color: text, hideOverlap: true, formatter: { day: "{MM}-{dd}", month: "{yyyy}-{MM}", year: "{yyyy}", hour: "{HH}:{mm}", minute: "{HH}:{mm}" } }, splitLine: { show: false } },
-    yAxis: { type: "value", name: unit, scale: series.type === "line", nameTextStyle: { color: text, align: "right" }, axisLabel: { color: text }, splitLine: { lineStyle: { color: line } } },
-    dataZoom: [{ type: "inside", filterMode: "none", zoomOnMouseWheel: "ctrl" }],
+    xAxis: { type: "time", min: start, max: end, axisLine: { lineStyle: { color: colours.line } }, axisLabel: label, splitLine: { show: false } },
+    yAxis: { type: "value", name: unit, scale: series.type === "line", nameTextStyle: { color: colours.text, align: "right" }, axisLabel: { color: colours.text }, splitLine: { lineStyle: { color: colours.line } } },
+    dataZoom: Charts.zoom(colours),
     series: [series],
+  };
+}
+
+// One value for each hour: what a register grew by, or the mean of what was measured.
+function hours(readings, start, end) {
+  const sums = new Map();
+  const at = new Map(readings.filter((one) => one.value !== null).map((one) => [atSite(one.time), Number(one.value)]));
+  if (item().dataset.kind === "register") {
+    for (const [moment, value] of at) {
+      const next = at.get(moment + HOUR_MS);
+      if (moment % HOUR_MS === 0 && next >= value) sums.set(moment, [next - value, 1]);
+    }
+  } else {
+    for (const [moment, value] of at) {
+      const hour = moment - (moment % HOUR_MS);
+      const [sum, count] = sums.get(hour) ?? [0, 0];
+      sums.set(hour, [sum + value, count + 1]);
+    }
+  }
+  const cells = [];
+  for (const [hour, [sum, count]] of sums) {
+    if (hour < start || hour >= end) continue;
+    cells.push([Math.floor((hour - start) / DAY_MS), (hour % DAY_MS) / HOUR_MS, Number((sum / count).toPrecision(6))]);
+  }
+  return cells;
+}
+
+function heatOptions(cells, unit, start, end) {
+  const colours = Charts.theme(box);
+  const days = Array.from({ length: Math.round((end - start) / DAY_MS) }, (_, day) => isoDay(start + day * DAY_MS));
+  const values = cells.map((cell) => cell[2]);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const axis = { axisLine: { lineStyle: { color: colours.line } }, axisLabel: { color: colours.text }, axisTick: { show: false }, splitArea: { show: false } };
+  return {
+    animation: false,
+    textStyle: { fontFamily: colours.font },
+    grid: { left: 8, right: 12, top: 44, bottom: 36, containLabel: true },
+    tooltip: Charts.tooltip(colours, ({ value: [day, hour, value] }) => `${days[day]} ${String(hour).padStart(2, "0")}:00\n${value} ${unit}`),
+    xAxis: { type: "category", data: days, ...axis },
+    yAxis: { type: "category", data: Array.from({ length: 24 }, (_, hour) => `${hour}`), inverse: true, name: words.hour, nameTextStyle: { color: colours.text }, ...axis },
+    visualMap: { min: least, max: most > least ? most : least + 1, calculable: true, orient: "horizontal", left: "center", top: 4, itemHeight: 140, itemWidth: 12, text: [unit, ""], textStyle: { color: colours.text }, inRange: { color: ["#2c7bb6", "#9fd0c8", "#ffe08a", "#f0803c", "#c2201f"] } },
+    dataZoom: Charts.zoom(colours, { xAxisIndex: 0 }),
+    series: [{ type: "heatmap", data: cells, itemStyle: { borderColor: colours.surface, borderWidth: 0.5 } }],
   };
 }
 
@@ -157,11 +188,19 @@ function draw(answer) {
   }
   const start = Date.parse(`${field.from.value}T00:00:00Z`);
   const end = Date.parse(`${field.to.value}T00:00:00Z`) + DAY_MS;
+  const { unit } = item().dataset;
+  if (isHeat()) {
+    const cells = hours(shown, start, end);
+    if (cells.length) chart.setOption(heatOptions(cells, unit, start, end), { notMerge: true });
+    else say(words.sparse);
+    return;
+  }
   const series = kind() === "consumption" ? barSeries(shown) : lineSeries(shown);
-  chart.setOption(options(series, item().dataset.unit, start, end), { notMerge: true });
+  chart.setOption(options(series, unit, start, end), { notMerge: true });
 }
 
 function openEvidence(point) {
+  if (point.seriesType === "heatmap") return; // An hour is of many readings.
   const reading = shown.find((one) => one.read_at && atSite(one.time) === point.value[0]);
   if (!reading) return;
   document.getElementById("open-evidence").click();
@@ -223,6 +262,7 @@ form.addEventListener("click", (event) => {
   changed();
 });
 kinds.addEventListener("change", load);
+looks.addEventListener("change", load);
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-item]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -6,6 +6,7 @@ const LIVE_PERIOD_MS = 1000; // No part is loaded more often, unless data-live-p
 const LIVE_PROMPT_MS = 600; // or what is told is one of its data-live-prompt: that is seen within a second.
 const RECONNECT_MS = [1000, 2000, 5000, 10000];
 const NOTICE_MS = 6000;
+const NOTICES_MAX = 5; // More would cover the page.
 
 // --- live ---------------------------------------------------------------------------------------
 
@@ -41,6 +42,7 @@ function concerns(part, message) {
 }
 
 function hear(message) {
+  if (message.topic === "finished") showEnding(message);
   document.dispatchEvent(new CustomEvent(`station:${message.topic}`, { detail: message }));
   for (const part of document.querySelectorAll(`[data-live~="${message.topic}"]`)) {
     if (part.hasAttribute("hx-get") && concerns(part, message)) {
@@ -49,9 +51,9 @@ function hear(message) {
   }
 }
 
-function showLive(live) {
+function showLive(live, parts) {
   const state = document.getElementById("live-state");
-  if (!state) return;
+  if (!state || !parts) return; // Of a page that does not move.
   state.hidden = false;
   state.classList.toggle("is-live", live);
   state.querySelector(".live-state-text").textContent = live ? state.dataset.liveOn : state.dataset.liveOff;
@@ -65,22 +67,22 @@ function filterHere() {
 }
 
 function connect(attempt) {
+  if (!document.getElementById("ending-good")) return; // Nobody is logged in.
   const parts = [...document.querySelectorAll("[data-live]")];
-  if (!parts.length) return;
   filter = filterHere();
   const query = new URLSearchParams(filter);
-  query.set("topics", [...new Set(parts.flatMap((part) => part.dataset.live.split(" ")))].join(","));
+  query.set("topics", [...new Set(["finished", ...parts.flatMap((part) => part.dataset.live.split(" "))])].join(","));
   const own = (socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live?${query}`));
   let failures = attempt;
   own.addEventListener("open", () => {
-    showLive(true);
+    showLive(true, parts.length);
     failures = 0;
     if (attempt) document.querySelectorAll("[data-live][hx-get]").forEach((part) => plan(part));
   });
   own.addEventListener("message", (event) => hear(JSON.parse(event.data)));
   own.addEventListener("close", () => {
     if (own !== socket) return; // Another one has taken its place.
-    showLive(false);
+    showLive(false, parts.length);
     const wait = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)];
     setTimeout(connect, wait, failures + 1);
   });
@@ -152,6 +154,19 @@ function fadeNotices() {
   }
 }
 document.addEventListener("htmx:afterSettle", fadeNotices);
+
+// What the person began has ended: said once, unless its own page is open and shows it.
+function showEnding({ text, href, good }) {
+  if (location.pathname === href) return;
+  const notice = document.getElementById(good ? "ending-good" : "ending-bad").content.cloneNode(true);
+  const link = notice.querySelector("a");
+  link.textContent = text;
+  link.href = href;
+  const notices = document.getElementById("notices");
+  notices.append(notice);
+  while (notices.children.length > NOTICES_MAX) notices.firstElementChild.remove();
+  fadeNotices();
+}
 
 // --- search --------------------------------------------------------------------------------------
 
