@@ -53,8 +53,9 @@ from station.frontend.traffic import TrafficLog
 from station.handlers.access import people
 from station.handlers.access.audit_writer import AuditWriter
 from station.handlers.parts import Parts
+from station.handlers.redirect import make_redirect
 from station.handlers.routes import make_application
-from station.handlers.server import make_server
+from station.handlers.server import WebServer, make_server
 from station.handlers.tls import server_context
 from station.live import Feed
 from station.prepaid.cards import keys
@@ -353,21 +354,27 @@ class Station:
     async def _start_web(self, parts: Parts) -> None:
         web = self.config.web
         secret = await parts.database.settings.claim("cookie_secret", secrets.token_hex(32))
+        pages = make_application(parts, cookie_secret=secret)
+        tls = server_context(self.config)
+        self.web_port: int = self._listen(web.port, make_server(pages, tls, networks=web.proxies))
+        if web.redirect_port is not None:
+            self._listen(web.redirect_port, make_server(make_redirect(web.port)))
+
+    def _listen(self, port: int, server: WebServer) -> int:
+        """Have a server listen until the station stops; return its port. Raises StartError."""
+        host = self.config.web.host
         try:
-            sockets = bind_sockets(web.port, web.host)
+            sockets = bind_sockets(port, host)
         except OSError as error:
-            raise StartError(f"web: port {web.port} on {web.host}: {error.strerror}") from None
-        server = make_server(
-            make_application(parts, cookie_secret=secret), server_context(self.config)
-        )
+            raise StartError(f"web: port {port} on {host}: {error.strerror}") from None
         server.add_sockets(sockets)
-        self.web_port: int = sockets[0].getsockname()[1]
 
         async def stop() -> None:
             server.stop()
             await server.close_all_connections()
 
         self._on_stop("web", stop)
+        return int(sockets[0].getsockname()[1])
 
     async def first_administrator(self) -> Administrator | None:
         """Make the administrator of a station without users; None if it has some."""

@@ -19,6 +19,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -67,6 +68,8 @@ class WebConfig(Section):
     certificate: Path | None = None
     key: Path | None = None
     hsts_days: Annotated[int, Field(ge=0, le=3650)] = 0
+    redirect_port: Port | None = None
+    proxies: list[IPvAnyNetwork] = []
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> "WebConfig":
@@ -78,6 +81,10 @@ class WebConfig(Section):
             raise ValueError("web.tls: given, because there is web.certificate or web.key")
         if self.tls == "none" and self.hsts_days:
             raise ValueError("web.tls: own or given, because there is web.hsts_days")
+        if self.redirect_port is not None and self.tls == "none":
+            raise ValueError("web.tls: own or given, because there is web.redirect_port")
+        if self.redirect_port == self.port:
+            raise ValueError("web.redirect_port: another port than web.port")
         return self
 
 

@@ -108,6 +108,9 @@ def test_a_given_certificate_is_used_or_refused_in_words(tmp_path: Path) -> None
         "web: {tls: own, certificate: a.pem, key: a.key}",
         "web: {certificate: a.pem, key: a.key}",
         "web: {hsts_days: 3}",
+        "web: {redirect_port: 80}",
+        "web: {tls: own, port: 81, redirect_port: 81}",
+        "web: {proxies: [everybody]}",
         "web: {tls: on}",
     ],
 )
