@@ -40,7 +40,8 @@ terminals:
 
 # These answer with a file, with a part of a page, or with nothing to look at.
 NO_PAGES = {
-    "/accounts/*/preview", "/agents/link", "/api/overview", "/approvals/new", "/completeness/fills",
+    "/accounts/*/preview", "/agents/link", "/api/openapi.json", "/api/overview", "/approvals/new",
+    "/completeness/fills",
     "/exports/*", "/healthz", "/live", "/login/code", "/parameters/choose", "/places/offered",
     "/consumption", "/shifts/*/report", "/tariffs/*/preview", "/tasks/*/plan", "/totp/confirm",
     "/totp/off", "/tree/branch",
@@ -53,6 +54,7 @@ EXAMPLES = {
 QUERIES = {
     "/consumption": f"?meter={METER}&item=energy_import_total",
     "/meters/*/commands/confirm": "?kind=control&order=trip",
+    "/controls/dry_run": f"?kind=terminal&devices={TERMINAL}&order=trip",
     "/readings": f"?meter={METER}&item=power_total",
     "/search": "?text=shop",
     "/tasks/new": "?template=load-curve",
@@ -90,6 +92,8 @@ def live_in(station: StationProcess) -> None:
     call("/api/parameters/read", read)
     call(f"/api/terminals/{TERMINAL}/parameters/F1", {"values": {"heartbeat_period": "5"}}, "PUT")
     call("/api/parameters/templates", {"name": "Homes", "like": TERMINAL})
+    trip = {"kind": "terminal", "devices": [TERMINAL], "order": "trip", "purpose": "test"}
+    call("/api/controls", {**trip, "request_id": "3"})  # It waits for a second person.
     call("/api/clock/check", {"kind": "meter", "link": TERMINAL})
     call("/api/alarms/rules", {"name": "Night", "targets": ["someone@example.org"]})
     changed = {"ct": 2, "pt": 1, "registers": {"energy_import_total": "1.0"}, "reason": "test"}
@@ -147,7 +151,7 @@ def query_of(station: StationProcess, pattern: str) -> str:
         return QUERIES.get(pattern, "")
     readings = f"/api/readings?meter={METER}&item=power_total"
     newest = until(lambda: station.call(readings)["items"], "a reading")[-1]
-    return "?" + urlencode({"item": "power_total", "read_at": newest["read_at"]})
+    return "?" + urlencode({"read_at": newest["read_at"]})
 
 
 def look_at(page: Page, address: str) -> list[str]:

@@ -28,11 +28,12 @@ from playwright.sync_api import Browser, Page, expect
 from stations import StationProcess, until
 
 CLOCK_FAST_S = 200
+SECOND, SECOND_PASSWORD = "second", "a password of their own"
 TIMEOUT_MS = 30_000  # Nothing takes long but on a box that has much else to do.
 
 expect.set_options(timeout=TIMEOUT_MS)
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 @dataclass(frozen=True)
@@ -241,7 +242,7 @@ def test_a_task_its_run_and_its_holes(page: Page, way: Way, station: StationProc
     row = page.locator(f"tr[data-meter='{way.meter}']")
     if row.locator("button[name=meter]").is_visible():  # Unless gap filling was there first.
         row.locator("button[name=meter]").click()
-    expect(row.locator("button.cell.is-full").first).to_be_visible()
+    expect(row.locator("button.cell.is-full").first).to_be_visible(timeout=2 * TIMEOUT_MS)
     shoot(page, f"fill-holes{way.suffix}")
 
 
@@ -379,3 +380,55 @@ def test_open_an_account_and_sell_by_keyboard(
     page.goto("/bench")
     carried.locator("button").click()
     expect(shown).to_contain_text("150.00")
+
+
+@pytest.fixture
+def second(browser: Browser, station: StationProcess) -> Iterator[Page]:
+    """The page of a second person, who has changed the one-time password."""
+    context = browser.new_context(base_url=base_of(station), locale="en-US", viewport=DESKTOP)
+    watched = Watched(context, base_of(station))
+    page = context.new_page()
+    known = [each["name"] for each in station.call("/api/users")["items"]]
+    if SECOND in known:
+        log_in(page, station, SECOND, SECOND_PASSWORD)
+    else:
+        added = station.call("/api/users", {"name": SECOND, "role": "supervisor"})
+        log_in(page, station, SECOND, added["password"])
+        page.fill("#field-password", added["password"])
+        page.fill("#field-new_password", SECOND_PASSWORD)
+        page.fill("#field-again", SECOND_PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("/")
+    yield page
+    assert watched.faults == []
+    context.close()
+
+
+@pytest.mark.usefixtures("adopted")
+def test_a_control_order_that_a_second_person_approves(
+    page: Page, second: Page, way: Way, station: StationProcess
+) -> None:
+    page.goto("/controls/new")
+    page.select_option("#field-order", "trip")
+    page.select_option("#field-kind", "terminal")
+    page.fill("#field-devices", way.terminal)
+    press(page)
+    expect(page.locator("main .exchange-frame .hex").first).to_contain_text("68 ")
+    page.fill("#field-purpose", "fire at the mill")
+    page.click("#give-order")
+    page.wait_for_url(re.compile(r"/controls/[0-9a-f]{24}$"))
+    place = page.url.removeprefix(base_of(station))
+    expect(page.locator("#approve-order")).to_have_count(0)  # It is their own.
+    assert station.call(f"/api{place}")["state"] == "waiting"
+
+    second.goto("/commands")
+    second.locator(f"main a[href='{place}']").first.click()
+    expect(second.locator("#approve-order")).to_be_visible()
+    if not way.is_phone:
+        shoot(second, f"approve{way.suffix}")
+    second.click("#approve-order")
+    expect(second.locator("#order tbody .status-green")).to_be_visible()
+    expect(page.locator("#order tbody .status-green")).to_be_visible()  # By itself.
+    order = station.call(f"/api{place}")
+    assert (order["by"], order["decided_by"], order["state"]) == ("admin", SECOND, "approved")
+    shoot(page, f"control{way.suffix}")

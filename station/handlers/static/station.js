@@ -66,6 +66,11 @@ function filterHere() {
   return document.querySelector("[data-live-filter]")?.dataset.liveFilter ?? "";
 }
 
+// What was under way when the page was made may have ended before the socket could tell.
+function mayHaveMissed(part) {
+  return part.querySelector(".status-dot-animated, .status-secondary") !== null;
+}
+
 function connect(attempt) {
   if (!document.getElementById("ending-good")) return; // Nobody is logged in.
   const parts = [...document.querySelectorAll("[data-live]")];
@@ -77,7 +82,9 @@ function connect(attempt) {
   own.addEventListener("open", () => {
     showLive(true, parts.length);
     failures = 0;
-    if (attempt) document.querySelectorAll("[data-live][hx-get]").forEach((part) => plan(part));
+    for (const part of document.querySelectorAll("[data-live][hx-get]")) {
+      if (attempt || mayHaveMissed(part)) plan(part);
+    }
   });
   own.addEventListener("message", (event) => hear(JSON.parse(event.data)));
   own.addEventListener("close", () => {
