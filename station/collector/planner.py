@@ -160,6 +160,8 @@ class Planner:
         now = utc_now()
         work: list[MeterWork] = []
         points, more = 0, False
+        if not days:  # The last moment lies before the task, or before what it fills.
+            return Holes(work)
         for some in _chunks(_side_by_side(meters)):
             if points >= POINTS_MAX:
                 return Holes(work, more=True)

@@ -137,6 +137,7 @@ INDEXES = (
     Index("frames", [("functions", 1), ("at", -1)], {}),
     Index("commands", [("request_id", 1)], {"unique": True}),
     Index("commands", [("station", 1), ("state", 1)], {}),
+    Index("commands", [("state", 1), ("_id", -1)], {}),
     Index("commands", [("meter", 1), ("_id", -1)], {}),
     Index("commands", [("batch", 1), ("_id", -1)], {}),
     Index("control_orders", [("request_id", 1)], {"unique": True}),

@@ -22,6 +22,8 @@ Query = Mapping[str, Any]
 Order = list[tuple[str, int]]
 Result = TypeVar("Result")
 
+COUNTED_MAX = 5_000  # Documents without a filter that are counted one by one: some 2 ms.
+
 # Codes of the server.
 UNAUTHORIZED = 13
 WRITE_CONFLICT = 112
@@ -109,9 +111,17 @@ class Collection:
             return made
 
     async def count(self, query: Query, *, limit: int | None = None) -> int:
-        """Return how many documents match, counting no further than the limit."""
+        """Return how many documents match, counting no further than the limit.
+
+        Of all documents of a large collection it is what the server has noted, as counting reads
+        each; after a crash of the server that may be off by the writes of its last minute.
+        """
         bound: dict[str, Any] = {} if limit is None else {"limit": limit}
         with our_errors():
+            if not query and limit is None:
+                noted = int(await self._collection.estimated_document_count())
+                if noted > COUNTED_MAX:
+                    return noted
             return int(await self._collection.count_documents(query, **bound))
 
     async def estimated_count(self) -> int:

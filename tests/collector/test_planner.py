@@ -46,6 +46,16 @@ def planner_of(database: Database, memory: Memory) -> Planner:
     return Planner(database.meters, database.terminals, database.readings, memory, ZONE)
 
 
+async def test_a_yearly_task_that_is_new_has_nothing_to_fill(
+    mongo_uri: str, database: Database, memory: Memory
+) -> None:
+    links = await enter(mongo_uri, database, 2, 1)
+    planner = planner_of(database, memory)
+    task = replace(TASK, cron="0 0 1 1 *", created_at=LONG_AGO + timedelta(days=40))
+    holes = await planner.gaps(task, LONG_AGO, links, with_newest=True, skipped=())
+    assert (holes.work, holes.more) == ([], False)
+
+
 @pytest.fixture
 def memory(database: Database) -> Memory:
     return Memory(database.meter_health, database.meter_days, ZONE)

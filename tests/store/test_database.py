@@ -8,12 +8,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from motor.motor_asyncio import AsyncIOMotorClient
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from store_helpers import comes_back, cut_off, kill
 
 from station.errors import DatabaseDown, StartError
+from station.store import driver
 from station.store.database import INDEXES, MIGRATIONS, SCHEMA_VERSION, Database
 from station.store.embedded import EmbeddedMongo, find_binary
+from station.store.objects.customers import Customer
 from station.store.objects.readings import Reading
 from station.units import utc_now
 
@@ -30,6 +32,28 @@ async def test_every_index_of_the_table_is_made(database: Database, mongo_uri: s
     for index in INDEXES:
         made = await index_names(mongo_uri, database.name, index.collection)
         assert index.keys in [each["key"] for each in made.values()]
+
+
+async def test_all_of_a_large_collection_are_not_counted_one_by_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[int] = []
+    count = AsyncIOMotorCollection.count_documents
+
+    def counted(self: AsyncIOMotorCollection, query: dict, **bound: int) -> object:
+        noted.append(len(query))
+        return count(self, query, **bound)
+
+    for number in range(6):
+        await database.customers.add(Customer(f"{number:012d}", f"Customer {number}"))
+    monkeypatch.setattr(AsyncIOMotorCollection, "count_documents", counted)
+    assert (await database.customers.list())[1] == 6
+    assert noted == [0], "a few are counted, whatever the server has noted"
+    monkeypatch.setattr(driver, "COUNTED_MAX", 5)
+    assert (await database.customers.list())[1] == 6
+    assert noted == [0]
+    assert (await database.customers.list("Customer 3"))[1] == 1
+    assert noted == [0, 1]
 
 
 async def test_large_collections_are_compressed(database: Database, mongo_uri: str) -> None:
