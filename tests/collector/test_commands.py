@@ -174,7 +174,7 @@ async def test_a_link_cut_while_it_is_sent(ordering: Ordering, cut: str, sending
 async def test_after_a_restart_the_outcome_is_asked(ordering: Ordering) -> None:
     ordering.bus.cut = "after"
     command = await ordering.order("control", order="trip")
-    await ordering.until(command, lambda now: now.state == "sent")
+    await ordering.until(command, lambda _: bool(ordering.meter.changes))
     await ordering.restart()
     ordering.bus.come_up()
     command = await ordering.ended(command)
