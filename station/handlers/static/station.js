@@ -72,7 +72,7 @@ function mayHaveMissed(part) {
 }
 
 function connect(attempt) {
-  if (!document.getElementById("ending-good")) return; // Nobody is logged in.
+  if (!document.getElementById("ending-good")) return; // Nobody who may hear of it.
   const parts = [...document.querySelectorAll("[data-live]")];
   filter = filterHere();
   const query = new URLSearchParams(filter);
