@@ -6,6 +6,7 @@ round that a restart ends is not taken up: the next one begins at its time.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from station.frontend.registry import Registry
 from station.store.database import Database
 from station.store.objects.meters import Meter
 from station.store.objects.stages import ACTIVE, is_read
-from station.tasks import cancel, periodically, spawn
+from station.tasks import cancel, spawn
 from station.units import from_local, utc_now
 
 log = logging.getLogger(__name__)
@@ -62,12 +63,13 @@ class ClockRounds:
         self._ticked_at = utc_now()
         self._left: dict[str, list[Device]] = {}
         self._progress: Progress | None = None
+        self._begun = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to watch the time."""
         self._ticked_at = utc_now()
-        self._ticker = spawn(periodically(TICK_S, self.tick, name="clocks"), name="clocks")
+        self._ticker = spawn(self._work(), name="clocks")
 
     async def stop(self) -> None:
         """End the round that is under way."""
@@ -100,7 +102,18 @@ class ClockRounds:
         self._left = devices
         self._progress = Progress(now, now + LASTS, total, total, is_running=bool(total))
         log.info("clocks: a round of %d devices begins", total)
+        self._begun.set()
         return self._progress
+
+    async def _work(self) -> None:
+        while True:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._begun.wait(), TICK_S)
+            self._begun.clear()
+            try:
+                await self.tick()
+            except Exception:  # The border of a tick.
+                log.exception("clocks could not be looked at")
 
     async def tick(self) -> None:
         """Begin a round that is due, and go on with the one under way."""

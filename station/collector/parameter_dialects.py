@@ -324,9 +324,9 @@ def spec_of(kind: str, code: str) -> ParameterSpec:
     return dialect_with(kind, code).spec(code)
 
 
-def is_shared(kind: str, code: str) -> bool:
-    """Tell whether several devices may hold a parameter alike. Raises InvalidValue."""
-    return not dialect_with(kind, code).follows_archive(code)
+def follows_archive(kind: str, code: str) -> bool:
+    """Tell whether what is wanted of a parameter is what the archive says."""
+    return any(each.has(code) and each.follows_archive(code) for each in dialects_of(kind))
 
 
 def normal_texts(kind: str, code: str, texts: Values) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from station.collector.parameter_dialects import (
     dialects_of,
-    is_shared,
+    follows_archive,
     normal_texts,
     spec_of,
 )
@@ -20,6 +20,7 @@ from station.errors import Conflict, InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
+from station.handlers.contract import TABLE, contract
 from station.handlers.control.parameter_views import (
     KIND_NAMES,
     FieldView,
@@ -37,6 +38,13 @@ from station.store.objects.parameters import DeviceKind, Values
 from station.units import utc_now
 
 PARAMETERS_MAX = 60  # Of one template.
+
+
+class ChoiceQuery(BaseModel):
+    """The parameter whose form is open, and which of its numbers."""
+
+    code: str = Field("", max_length=20)
+    number: str = Field("1", max_length=8)
 
 
 class TemplateBody(BaseModel):
@@ -107,10 +115,12 @@ class ParameterTemplatesHandler(TemplateHandler):
     """/parameters/templates, /api/parameters/templates"""
 
     @requires(Permission.VIEW)
+    @contract(ParameterTemplateList, query=ListQuery, files=TABLE)
     async def get(self) -> None:
         await self._show_all({}, {})
 
     @requires(Permission.CONFIGURE)
+    @contract(ParameterTemplateView, body=TemplateBody, status=201)
     async def post(self) -> None:
         assert self.user is not None, "a permission needs a person"
         try:
@@ -163,7 +173,8 @@ class ParameterTemplatesHandler(TemplateHandler):
         """Return what is wanted of a device, but for its list of meters."""
         device = await self.parts.parameters.device(kind, address)
         rows = await self.parts.parameters.rows(device)
-        found = {row.code: row.wanted for row in rows if row.wanted and is_shared(kind, row.code)}
+        wanted = {row.code: row.wanted for row in rows if row.wanted}
+        found = {code: each for code, each in wanted.items() if not follows_archive(kind, code)}
         if not found:
             raise InvalidValue("like", f"nothing is wanted of {address}")
         return found
@@ -173,19 +184,25 @@ class OneParameterTemplateHandler(TemplateHandler):
     """/parameters/templates/ID, /api/parameters/templates/ID"""
 
     @requires(Permission.VIEW)
+    @contract(ParameterTemplateView, query=ChoiceQuery)
     async def get(self, template_id: str) -> None:
+        query = self.parse_query(ChoiceQuery)
         template = await self.parts.database.parameter_templates.get(template_id)
         if self.wants_json:
             self.write_json(self.view_of(template))
             return
-        self.show_template(template, errors={}, adding=self._adding(template))
+        self.show_template(
+            template, errors={}, adding=self._adding(template, query.code, query.number)
+        )
 
     @requires(Permission.CONFIGURE)
+    @contract(ParameterTemplateView, body=TemplateBody)
     async def post(self, template_id: str) -> None:
         """Take the form of one parameter, or the whole template as JSON."""
         await self.put(template_id)
 
     @requires(Permission.CONFIGURE)
+    @contract(ParameterTemplateView, body=TemplateBody)
     async def put(self, template_id: str) -> None:
         assert self.user is not None, "a permission needs a person"
         before = await self.parts.database.parameter_templates.get(template_id)
@@ -204,6 +221,7 @@ class OneParameterTemplateHandler(TemplateHandler):
         self.done(self.view_of(after), f"/parameters/templates/{template_id}", notice)
 
     @requires(Permission.CONFIGURE)
+    @contract(Nothing)
     async def delete(self, template_id: str) -> None:
         await self.parts.database.parameter_templates.remove(template_id)
         notice = self.language.say("The template is removed; devices keep what they hold.")
@@ -223,10 +241,10 @@ class OneParameterTemplateHandler(TemplateHandler):
             values.pop(code, None)
         return replace(before, values=values, by=by, changed_at=utc_now())
 
-    def _adding(self, template: ParameterTemplate, code: str = "") -> TemplateParameter | None:
+    def _adding(
+        self, template: ParameterTemplate, code: str, number: str = "1"
+    ) -> TemplateParameter | None:
         """Return the parameter whose form is open, if one is."""
-        code = code or self.get_query_argument("code", "")
-        number = self.get_query_argument("number", "1")
         if not code:
             return None
         code = numbered_code(template.kind, code, number)
@@ -250,7 +268,7 @@ def normal_all(kind: DeviceKind, values: dict[str, dict[str, str]]) -> dict[str,
     """Return texts as devices would tell them, empty parameters left out. Raises InvalidValue."""
     found: dict[str, Values] = {}
     for code, texts in values.items():
-        if not is_shared(kind, code):
+        if follows_archive(kind, code):
             raise InvalidValue("code", "the list of meters follows the archive by itself")
         if kept := normal_texts(kind, code, texts):
             found[code] = kept

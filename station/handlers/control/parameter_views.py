@@ -5,7 +5,12 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from station.collector.parameter_dialects import Dialect, dialects_of, spec_of
+from station.collector.parameter_dialects import (
+    Dialect,
+    dialects_of,
+    follows_archive,
+    spec_of,
+)
 from station.collector.parameter_texts import FieldSpec, ParameterSpec
 from station.errors import InvalidValue
 from station.handlers.download import Column
@@ -45,7 +50,10 @@ class FieldView(BaseModel):
 
 
 class ParameterView(BaseModel):
-    """One parameter of one device; `problem` is why the device gave no value at the last read."""
+    """One parameter of one device; `problem` is why the device gave no value at the last read.
+
+    With `follows_archive` what is wanted is what the archive says, and nobody else.
+    """
 
     device: str
     kind: DeviceKind
@@ -58,6 +66,7 @@ class ParameterView(BaseModel):
     fields: list[FieldView]
     wanted: dict[str, str]
     held: dict[str, str]
+    follows_archive: bool
     wanted_by: str
     wanted_at: datetime | None
     held_at: datetime | None
@@ -122,6 +131,7 @@ def parameter_view(
         fields=field_views(spec, parameter.wanted, parameter.held, language),
         wanted=dict(parameter.wanted),
         held=dict(parameter.held),
+        follows_archive=follows_archive(parameter.kind, parameter.code),
         wanted_by=parameter.wanted_by,
         wanted_at=parameter.wanted_at,
         held_at=parameter.held_at,
