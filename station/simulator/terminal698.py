@@ -22,6 +22,7 @@ from station.protocols.faults import FrameError
 from station.simulator.dialler import Call, Dialler, Done
 from station.simulator.line import Line
 from station.simulator.object_meter import NOT_SUPPORTED, ObjectMeter
+from station.simulator.object_rounds import ObjectRounds
 from station.simulator.objects import HeldObjects
 from station.simulator.site import Language, TerminalSite
 from station.simulator.terminal1376 import ask
@@ -50,6 +51,7 @@ class Terminal698(Dialler):
         self._address = ServerAddress.from_text(site.address)
         self._lines = {line.port: Line(line, zone, self.random, seed=seed) for line in site.lines}
         self._parser = Parser()
+        self._rounds = ObjectRounds()
         self._objects = HeldObjects(site, zone)
         self._reports = 0
 
@@ -136,7 +138,9 @@ class Terminal698(Dialler):
 
     def _own(self, asked: Apdu) -> Apdu:
         """Return what the terminal says of itself."""
-        reply = self._objects.reply(asked, utc_now())
+        now = utc_now()
+        reply = self._rounds.reply(asked, now.astimezone(self._zone).replace(tzinfo=None))
+        reply = reply or self._objects.reply(asked, now)
         return reply or ServerError(getattr(asked, "piid", 0), NOT_SUPPORTED)
 
     def _forward(
