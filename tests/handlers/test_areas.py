@@ -36,7 +36,9 @@ OWN = {"terminal": "02001111", "meter": "000000000111", "guest": "000000000333"}
 # Of these nothing may be seen: the last one hangs on an own terminal, but stands elsewhere.
 FOREIGN = ("02002222", "000000000222", "000000000223", "Southern", "hall-2", "Customer south")
 # What a person types comes back on the page that says there is no such thing.
-TYPED = re.compile(r"there is no (tariff version|control order|\w+) (\w|-)+|there is no such page")
+TYPED = re.compile(
+    r"there is no (tariff version|control order|keep-power entry|\w+) (\w|-)+|there is no such page"
+)
 
 
 @pytest.fixture
@@ -60,7 +62,14 @@ async def county(office: Office) -> Office:
     ):
         name = "Southern meter" if address in FOREIGN else ""
         await archive.add_meter(
-            Meter(address, name, link=link, point=int(address[-1]), place=place, created_at=now)
+            Meter(
+                address,
+                name,
+                link=link,
+                point=int(address[-1]),
+                place=place,
+                created_at=now - timedelta(days=2),
+            )
         )
         command = Command(
             f"{address:0>24}", address, "read", address, link, {"items": ["energy_import_total"]},
@@ -438,3 +447,25 @@ async def test_nobody_approves_what_lies_elsewhere(county: Office) -> None:
         body = {"kind": "reversal", "amount_fen": 100, "subject": subject, "reason": "wrong",
                 "approver": northern, "password": PASSWORD}  # fmt: skip
         assert (await boss.json("POST", "/api/approvals", body))[0] == status, subject
+
+
+async def test_customers_hang_on_their_meters_in_the_tree(county: Office) -> None:
+    ann, boss = await northerner(county), await county.somebody()
+    _, meters = await boss.json("GET", "/api/tree/branch?link=02001111")
+    assert {each["id"]: each["opens"] for each in meters["items"]} == {
+        "000000000111": True, "000000000223": True
+    }  # fmt: skip
+    _, branch = await ann.json("GET", "/api/tree/branch?meter=000000000111")
+    [node] = branch["items"]
+    assert (node["type"], node["name"], node["page"]) == (
+        "customer", "Customer north", "/customers/000000000111"
+    )  # fmt: skip
+    assert "Customer north" in text_of(await ann.get("/tree/branch?meter=000000000111"))
+    for meter in ("000000000222", "000000000223", "000000000999"):
+        assert (await ann.get(f"/tree/branch?meter={meter}")).code == 404
+    for visitor, found in ((ann, ["000000000111"]), (boss, [f"000000000{n}" for n in (111, 223)])):
+        _, hits = await visitor.json("GET", "/api/tree?text=Customer%20north")
+        assert [each["path"] for each in hits["items"]] == found
+    account = await county.database.accounts.get("000000000111")
+    await county.database.accounts.change(account, replace(account, state="closed", revision=1))
+    assert (await ann.json("GET", "/api/tree/branch?meter=000000000111"))[1]["items"] == []

@@ -1,5 +1,6 @@
-"""The tree of the archive: places, the terminals and channels on them, and their meters.
+"""The tree of the archive: places, terminals and channels on them, their meters, and customers.
 
+A customer hangs on the meters of the own accounts, as long as these are not closed.
 A branch is loaded when it is opened. What a branch shows of links and meters is loaded again when
 links come and go, without touching what is open or has the focus.
 """
@@ -17,11 +18,13 @@ from station.handlers.archive.place_views import (
     UNPLACED,
     CountView,
     PlaceHandler,
+    check_in_sight,
     count_view,
     within_of,
 )
 from station.handlers.base import ListQuery
 from station.handlers.contract import contract
+from station.store.objects.accounts import Account
 from station.store.objects.channels import Channel
 from station.store.objects.meters import Meter
 from station.store.objects.places import Place, PlaceTree
@@ -31,7 +34,7 @@ from station.store.objects.terminals import Terminal
 BRANCH_MAX = 200  # Of one kind in one branch; the list behind the link has them all.
 FOUND_MAX = 50  # Of each kind, in a search.
 
-Type = Literal["place", "unplaced", "terminal", "channel", "meter"]
+Type = Literal["place", "unplaced", "terminal", "channel", "meter", "customer"]
 
 
 class NodeView(BaseModel):
@@ -68,10 +71,11 @@ class TreeQuery(ListQuery):
 
 
 class BranchQuery(BaseModel):
-    """Which branch: of a place ("-": of none), or of a terminal or channel."""
+    """Which branch: of a place ("-": of none), of a terminal or channel, or of a meter."""
 
     place: str = Field("", max_length=32)
     link: str = Field("", max_length=64)
+    meter: str = Field("", max_length=32)
     counts: bool = False  # A page wants only what may have changed in it.
 
 
@@ -127,7 +131,7 @@ class TreeHandler(PlaceHandler):
         links += [self._channel_node(each) for each in channels]
         meters, there = await self._own_meters(own)
         total = len(nodes) + len(terminals) + len(channels) + there
-        shown = [*nodes, *links, *(self._meter_node(each) for each in meters)]
+        shown = [*nodes, *links, *await self._meter_nodes(meters)]
         rest = f"/terminals?place={own}" if own else "/terminals"
         more = rest if total > len(shown) else ""
         return BranchView(items=shown, total=total, more=more)
@@ -145,7 +149,42 @@ class TreeHandler(PlaceHandler):
             link=link, limit=BRANCH_MAX, within=within
         )
         more = f"/meters?link={link}" if total > len(meters) else ""
-        return BranchView(items=[self._meter_node(each) for each in meters], total=total, more=more)
+        return BranchView(items=await self._meter_nodes(meters), total=total, more=more)
+
+    async def customers_of(self, meter: str) -> BranchView:
+        """Return the customer of a meter, through its account. Raises NotFound."""
+        await check_in_sight(self, meter=meter)
+        accounts = await self.parts.database.accounts.at([meter])
+        nodes = [node for node, _ in await self._customer_nodes(accounts)]
+        return BranchView(items=nodes, total=len(nodes))
+
+    async def _customer_nodes(self, accounts: Sequence[Account]) -> list[tuple[NodeView, str]]:
+        """Return the customers of accounts, each with the meter."""
+        owners = {each.id: each.owner or each.customer for each in accounts}
+        found = await self.parts.database.customers.many([*owners.values()])
+        names = {customer.number: customer.name for customer in found}
+        return [
+            (_customer_node(owners[each.id], names.get(owners[each.id], "")), each.meter)
+            for each in accounts
+        ]
+
+    async def _found_customers(self, text: str) -> tuple[list[NodeView], int]:
+        """Find customers with an account, and say on which meter each hangs."""
+        database = self.parts.database
+        customers, total = await database.customers.list(
+            text, limit=FOUND_MAX, numbers=await self.customers_in_sight()
+        )
+        wanted = {customer.number for customer in customers}
+        seen = await self.meters_in_sight()
+        accounts = [
+            each
+            for each in await database.accounts.of_customers([*wanted])
+            if each.is_living
+            and (each.owner or each.customer) in wanted
+            and (seen is None or each.meter in seen)
+        ]
+        nodes = await self._customer_nodes(accounts[:FOUND_MAX])
+        return [node.model_copy(update={"path": meter}) for node, meter in nodes], total
 
     async def _found(self, tree: PlaceTree, text: str) -> BranchView:
         counts = await self.parts.archive.counts()
@@ -160,16 +199,19 @@ class TreeHandler(PlaceHandler):
             text, limit=FOUND_MAX, within=within
         )
         meters, meter_count = await database.meters.list(text, limit=FOUND_MAX, within=within)
+        customers, customer_count = await self._found_customers(text)
         ends = self.parts.registry.terminals
         items = [
             *(_with_path(node, tree, node.id) for node in places[:FOUND_MAX]),
             *(_with_path(self._terminal_node(each), tree, each.place) for each in terminals),
             *(
-                _with_path(self._meter_node(each), tree, each.place or _place_of(ends, each.link))
-                for each in meters
+                _with_path(node, tree, each.place or _place_of(ends, each.link))
+                for node, each in zip(await self._meter_nodes(meters), meters, strict=True)
             ),
+            *customers,
         ]
-        return BranchView(items=items, total=len(places) + terminal_count + meter_count)
+        total = len(places) + terminal_count + meter_count + customer_count
+        return BranchView(items=items, total=total)
 
     def _terminal_node(self, terminal: Terminal) -> NodeView:
         count = self.parts.archive.count_of(terminal.address)
@@ -198,7 +240,12 @@ class TreeHandler(PlaceHandler):
             page=f"/channels/{channel.name}",
         )
 
-    def _meter_node(self, meter: Meter) -> NodeView:
+    async def _meter_nodes(self, meters: Sequence[Meter]) -> list[NodeView]:
+        accounts = await self.parts.database.accounts.at([each.address for each in meters])
+        sold = {account.meter for account in accounts}
+        return [self._meter_node(each, opens=each.address in sold) for each in meters]
+
+    def _meter_node(self, meter: Meter, *, opens: bool) -> NodeView:
         silent = self.parts.memory.is_dead(meter.address)
         return NodeView(
             type="meter",
@@ -208,7 +255,7 @@ class TreeHandler(PlaceHandler):
             stage=meter.stage,
             state="silent" if silent else self._link_state(meter.link),
             counts=CountView(),
-            opens=False,
+            opens=opens,
             page=f"/meters/{meter.address}",
         )
 
@@ -217,13 +264,15 @@ class TreeHandler(PlaceHandler):
 
 
 class BranchHandler(TreeHandler):
-    """/tree/branch, /api/tree/branch: what hangs right on a place, a terminal or a channel."""
+    """/tree/branch, /api/tree/branch: what hangs right on a place, a link or a meter."""
 
     @requires(Permission.VIEW)
     @contract(BranchView, query=BranchQuery)
     async def get(self) -> None:
         query = self.parse_query(BranchQuery)
-        if query.link:
+        if query.meter:
+            view = await self.customers_of(query.meter)
+        elif query.link:
             view = await self.meters_of(query.link)
         else:
             view = await self.branch(await self.visible_tree(), query.place)
@@ -233,6 +282,8 @@ class BranchHandler(TreeHandler):
 
 def _branch_id(query: BranchQuery) -> str:
     """Return the id that the branch has on the page, as `parts/tree.html` makes it."""
+    if query.meter:
+        return f"meter-{query.meter}"
     if query.link:
         return f"link-{query.link.replace('.', '_')}"
     if not query.place:
@@ -251,6 +302,17 @@ def _place_node(place: Place, tree: PlaceTree, counts: Mapping[str, Count]) -> N
         counts=count_view(count),
         opens=bool(tree.children(place.id)) or count.terminals > 0 or count.meters > 0,
         page=f"/places/{place.id}",
+    )
+
+
+def _customer_node(number: str, name: str) -> NodeView:
+    return NodeView(
+        type="customer",
+        id=number,
+        name=name,
+        counts=CountView(),
+        opens=False,
+        page=f"/customers/{number}",
     )
 
 
