@@ -13,6 +13,18 @@ from station.store.database import COMMAND_TIMEOUT_S, Database, _client
 from station.store.embedded import EmbeddedMongo
 
 NAME = "tests"
+# Files that take longest begin first, so that no worker is left alone with one at the end.
+LONGEST = ("whole", "prepaid", "store", "handlers")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the rooms whose files take longest first, and those that only reckon last."""
+
+    def rank(item: pytest.Item) -> int:
+        room = item.path.parent.name
+        return LONGEST.index(room) if room in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
