@@ -52,7 +52,8 @@ WAYS: dict[str, Keeps] = {
     **dict.fromkeys(
         (
             "/tree", "/tree/branch", "/places", "/places/new", "/places/offered", "/places/*",
-            "/places/*/edit", "/places/*/devices", "/changes", "/anomalies", "/exchanges",
+            "/places/*/edit", "/places/*/topology",
+            "/places/*/devices", "/changes", "/anomalies", "/exchanges",
             "/terminals", "/terminals/new", "/meters", "/meters/new",
             "/alarms", "/alarms/*", "/alarms/*/acknowledge",
             "/alarms/*/assign", "/alarms/*/comment",

@@ -40,6 +40,7 @@ from station.handlers.archive import (
     places,
     stages,
     terminals,
+    topology,
     tree,
 )
 from station.handlers.archive.archive_sentences import PLACE_KINDS, STAGE_HELP, STAGE_NAMES
@@ -133,6 +134,7 @@ PAGES: tuple[tuple[str, type[Handler]], ...] = (
     ("/places", places.PlacesHandler),
     ("/places/([^/]+)", places.OnePlaceHandler),
     ("/places/([^/]+)/devices", places.TakeHandler),
+    ("/places/([^/]+)/topology", topology.TopologyHandler),
     ("/changes", changes.ChangesHandler),
     ("/anomalies", anomalies.AnomaliesHandler),
     ("/terminals", terminals.TerminalsHandler),

@@ -6,6 +6,7 @@ const SPACING_MAX = 1.5; // A wider step between two points is a hole, and the l
 const REFRESH_MS = 5000; // A curve that grows while one looks is drawn again this often at most.
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+const HEAT_DAYS = 7; // A heat map begins with a week.
 
 const box = document.getElementById("chart");
 const form = document.getElementById("curve-form");
@@ -169,7 +170,7 @@ function heatOptions(cells, unit, start, end) {
     tooltip: Charts.tooltip(colours, ({ value: [day, hour, value] }) => `${days[day]} ${String(hour).padStart(2, "0")}:00\n${value} ${unit}`),
     xAxis: { type: "category", data: days, ...axis },
     yAxis: { type: "category", data: Array.from({ length: 24 }, (_, hour) => `${hour}`), inverse: true, name: words.hour, nameTextStyle: { color: colours.text }, ...axis },
-    visualMap: { min: least, max: most > least ? most : least + 1, calculable: true, orient: "horizontal", left: "center", top: 4, itemHeight: 140, itemWidth: 12, text: [unit, ""], textStyle: { color: colours.text }, inRange: { color: ["#2c7bb6", "#9fd0c8", "#ffe08a", "#f0803c", "#c2201f"] } },
+    visualMap: { min: least, max: most > least ? most : least + 1, calculable: true, formatter: (value) => `${Number(value.toPrecision(3))}`, orient: "horizontal", left: "center", top: 4, itemHeight: 140, itemWidth: 12, text: [unit, ""], textStyle: { color: colours.text }, inRange: { color: ["#2c7bb6", "#9fd0c8", "#ffe08a", "#f0803c", "#c2201f"] } },
     dataZoom: Charts.zoom(colours, { xAxisIndex: 0 }),
     series: [{ type: "heatmap", data: cells, itemStyle: { borderColor: colours.surface, borderWidth: 0.5 } }],
   };
@@ -262,7 +263,14 @@ form.addEventListener("click", (event) => {
   changed();
 });
 kinds.addEventListener("change", load);
-looks.addEventListener("change", load);
+looks.addEventListener("change", () => {
+  if (isHeat() && field.from.value === field.to.value) {
+    field.from.value = isoDay(Date.parse(field.to.value) - (HEAT_DAYS - 1) * DAY_MS);
+    changed(); // One day is no map.
+  } else {
+    load();
+  }
+});
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-item]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
