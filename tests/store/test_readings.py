@@ -341,9 +341,18 @@ async def test_latest_of_some_meters(database: Database, zone: ZoneInfo) -> None
     assert await database.readings.latest([]) == {}
 
 
+@pytest.fixture
+async def patient(database: Database, mongo_uri: str, zone: ZoneInfo) -> AsyncIterator[Database]:
+    """The same database, for savers who hinder each other: who wins is asked, and not how fast."""
+    opened = await Database.connect(mongo_uri, database.name, zone=zone, timeout_s=60)
+    yield opened
+    await opened.close()
+
+
 @pytest.mark.parametrize("savers", [2, 8])
-async def test_savers_of_the_same_at_once(database: Database, zone: ZoneInfo, savers: int) -> None:
+async def test_savers_of_the_same_at_once(patient: Database, zone: ZoneInfo, savers: int) -> None:
     """Every saver has other values for overlapping slots; each slot has one winner."""
+    database = patient
     meters = [f"{n:012d}" for n in range(5)]
     batches = [
         [
@@ -362,8 +371,8 @@ async def test_savers_of_the_same_at_once(database: Database, zone: ZoneInfo, sa
     assert [latest[meter] for meter in meters] == [[each] for each in stored[95::96]]
 
 
-async def test_slots_of_one_sheet_at_once(database: Database, zone: ZoneInfo) -> None:
-    saved = whole_day(zone)
+async def test_slots_of_one_sheet_at_once(patient: Database, zone: ZoneInfo) -> None:
+    database, saved = patient, whole_day(zone)
     counts = await asyncio.gather(*(database.readings.save([each]) for each in saved[:40]))
     assert counts == [1] * 40
     assert await all_of(database, saved[:40]) == saved[:40]
