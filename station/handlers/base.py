@@ -16,7 +16,7 @@ from tornado.web import HTTPError
 from station.collector.completeness import TASKS_MAX
 from station.errors import InvalidValue, StationError
 from station.handlers.access.auditing import Audited
-from station.handlers.access.identity import SESSION_COOKIE, status_of
+from station.handlers.access.identity import SESSION_COOKIE, one_line, status_of
 from station.handlers.access.people import Permission
 from station.handlers.areas import is_open, shape_of
 from station.handlers.contract import FORMAT, Contract, contract_of
@@ -39,6 +39,8 @@ from station.units import utc_now
 log = logging.getLogger(__name__)
 
 COOKIE_DAYS = 400  # The longest that browsers keep a cookie.
+NAME_TOLD_MAX = 40  # Characters of a name in a query that is not known,
+NAMES_TOLD_MAX = 5  # and so many of them; somebody else may have written the address.
 NOTICE_SIZE_MAX = 500  # Characters; a cookie holds 4 KiB.
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -102,12 +104,13 @@ class Handler(Audited):
         if self.wants_json and not contract.has_twin:
             raise HTTPError(405)
         say, known = self.language.say, contract.names
-        unknown = say("is not known here: this address takes no query")
-        if known:
-            unknown = say("is not known here; known are: %(names)s", names=", ".join(known))
         strange = [name for name in self.request.query_arguments if name not in known]
         if strange:
-            raise InvalidValue(strange[0], f"{', '.join(strange)}: {unknown}")
+            unknown = say("is not known here: this address takes no query")
+            if known:
+                unknown = say("is not known here; known are: %(names)s", names=", ".join(known))
+            told = ", ".join(name[:NAME_TOLD_MAX] for name in strange[:NAMES_TOLD_MAX])
+            raise InvalidValue(strange[0][:NAME_TOLD_MAX], f"{told}: {unknown}")
         if self.wanted_format not in ("", *contract.formats):
             wanted = say("expected one of %(expected)s", expected=", ".join(contract.formats))
             raise InvalidValue(FORMAT, f"{FORMAT}: {wanted}")
@@ -400,7 +403,7 @@ class Handler(Audited):
         if self.wants_json:
             raise error
         self.note_error(error)
-        log.info("%s %s: %s", self.request.method, self.request.path, error)
+        log.info("%s %s: %s", self.request.method, self.request.path, one_line(error))
         self.set_status(status_of(error)[0])
         shown = {"typed": self.typed(), "errors": self.problems_of(error), **context}
         self.finish_page(template, **shown)

@@ -8,6 +8,7 @@ was said is a defect.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from types import UnionType
 from typing import Annotated, Any, TypeVar
 
@@ -64,12 +65,12 @@ class Contract:
         """Whether programs get something: what is a page alone has no address under /api."""
         return self.answer is not None or bool(self.files)
 
-    @property
+    @cached_property
     def formats(self) -> tuple[str, ...]:
         """The values that the query's `format` may have."""
         return tuple(kind for kind in self.files if kind != "pdf")
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The names that the query may have."""
         known = [field.alias or name for name, field in self.query.model_fields.items()]

@@ -213,3 +213,15 @@ def test_an_example_fits_its_schema() -> None:
         "kind": "a", "count": 3, "name": None, "usual": "x",
         "some": [{"at": "2026-01-31"}], "none": [], "yes": False,
     }  # fmt: skip
+
+
+async def test_a_strange_name_is_one_short_line_in_the_log(
+    ann: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody writes lines of their own into the log, and nobody fills it."""
+    with caplog.at_level("INFO"):
+        status, refused = await ann.json("GET", f"/api/meters?a%0Ab%1B{'x' * 5000}=1")
+    assert (status, len(refused["error"]["field"])) == (400, 40)
+    [line] = [each.getMessage() for each in caplog.records if "is not known here" in each.message]
+    assert line.isprintable()
+    assert len(line) < 700

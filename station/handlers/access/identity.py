@@ -77,6 +77,7 @@ CONTENT_SECURITY_POLICY = (
     "form-action 'self'; frame-ancestors 'none'"
 )
 DAY_S = 86_400
+LOGGED_MAX = 500  # Characters of an error in the log.
 METHODS = ("GET", "POST", "PUT", "DELETE")
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -160,6 +161,12 @@ def requires(permission: Permission) -> Callable[[Method], Method]:
 def permission_of(handler: type[RequestHandler], http_method: str) -> Permission | None:
     """Return the permission that a handler's method was marked with, or None."""
     return _permissions.get(getattr(handler, http_method.lower()))
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line of a log, whatever somebody has typed into it."""
+    text = str(error)[:LOGGED_MAX]
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def status_of(error: BaseException | None) -> tuple[int, str]:
@@ -383,7 +390,7 @@ class Identity(RequestHandler):
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         if isinstance(value, StationError):
-            log.info("%s %s: %s", self.request.method, self.request.path, value)
+            log.info("%s %s: %s", self.request.method, self.request.path, one_line(value))
         elif isinstance(value, HTTPError):
             log.info("%s %s: %d", self.request.method, self.request.path, value.status_code)
         else:
