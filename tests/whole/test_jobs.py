@@ -210,6 +210,7 @@ def test_read_now_with_the_frames(page: Page, way: Way) -> None:
     shoot(page, f"read-now{way.suffix}")
     results.locator("button.value-button").first.click()
     expect(page.locator("#evidence-body .exchange-frame").first).to_be_visible()
+    expect(page.locator("#evidence.show:not(.showing)")).to_be_visible()  # It has come in whole.
     page.keyboard.press("Escape")
     expect(page.locator("#evidence")).to_be_hidden()
 
