@@ -18,7 +18,6 @@ ALL_CONFIRMED = b"\x00\x00\x01\x00"  # p0 F1
 ALL_DENIED = b"\x00\x00\x02\x00"  # p0 F2
 ITEM_BY_ITEM = b"\x00\x00\x04\x00"  # p0 F3
 
-NO_ERROR = 0
 ITEMS_START = IDENTIFICATION_SIZE + 1  # Behind the identification and the AFN being answered.
 ITEM_SIZE = IDENTIFICATION_SIZE + 1
 

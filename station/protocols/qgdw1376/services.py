@@ -180,9 +180,7 @@ _PATH = Layout(
         "relays",
         "中继地址",
         A12,
-        Count(
-            key="relay_count", of={**{n: n for n in range(RELAYS_MAX + 1)}, RELAYS_UNSPECIFIED: 0}
-        ),
+        Count(key="relay_count", of=_RELAYS),
     ),
     Field("target", "转发目标地址", A12),
 )

@@ -106,10 +106,6 @@ class Accounts(Objects[Account]):
         document = await self._collection.find_one({"meter": meter, "living": True})
         return None if document is None else self._from_document(document)
 
-    async def of_card(self, serial: str) -> Many[Account]:
-        """Return the accounts that a card belonged to, the newest first."""
-        return await self._all({"card_serial": serial}, order=[("_id", -1)])
-
     async def of_customers(self, numbers: Sequence[str]) -> Many[Account]:
         """Return the accounts of these customers, as number on the card or as owner."""
         wanted = {"$in": [*numbers]}

@@ -4,7 +4,7 @@ A value is a text for each field of the parameter. A field that is not wanted do
 device may hold there what it likes. No password is ever kept here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -116,10 +116,6 @@ class Parameters(Objects[Parameter]):
     async def of(self, device: str) -> Many[Parameter]:
         """Return all that is known of a device's parameters, by code."""
         return await self._all({"device": device})
-
-    async def of_many(self, devices: Sequence[str]) -> Many[Parameter]:
-        """Return all that is known of several devices' parameters."""
-        return await self._all({"device": {"$in": [*devices]}})
 
     async def list(
         self,
