@@ -9,18 +9,14 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from station.collector.parameter_dialects import (
-    Device as Device,
-)
-from station.collector.parameter_dialects import (
+    Device,
     Dialect,
     PlannedFrame,
     Sending,
     dialect_of,
     dialect_with,
+    kind_of,
     order_of,
-)
-from station.collector.parameter_dialects import (
-    kind_of as kind_of,
 )
 from station.collector.parameter_lines import ParameterLine, Told
 from station.errors import InvalidValue, NotFound
