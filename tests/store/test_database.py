@@ -13,8 +13,9 @@ from store_helpers import comes_back, cut_off, kill
 
 from station.errors import DatabaseDown, StartError
 from station.store import driver
-from station.store.database import INDEXES, MIGRATIONS, SCHEMA_VERSION, Database
+from station.store.database import MIGRATIONS, SCHEMA_VERSION, Database
 from station.store.embedded import EmbeddedMongo, find_binary
+from station.store.indexes import INDEXES
 from station.store.objects.customers import Customer
 from station.store.objects.readings import Reading
 from station.units import utc_now
