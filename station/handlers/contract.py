@@ -5,7 +5,7 @@ a request whose query has a name that is not said here is refused, and an answer
 was said is a defect.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, WithJsonSchema
 from tornado.web import RequestHandler
 
-from station.handlers.download import XLSX_TYPE
+from station.handlers.download import XLSX_TYPE, Column
 
 FORMAT = "format"  # The value of a query that asks for a file in place of a page of a list.
 FILE_TYPES = {
@@ -49,7 +49,8 @@ class Contract:
     """What a method takes and gives.
 
     `answer` is the model of its JSON, None where there is only a page or a file; `files` are the
-    kinds of files that it gives, of which a table's are asked for by the query's `format`.
+    kinds of files that it gives, of which a table's are asked for by the query's `format`;
+    `columns` are those of the table, by which it can be sorted.
     """
 
     answer: type[BaseModel] | UnionType | None
@@ -57,6 +58,7 @@ class Contract:
     body: type[BaseModel] | None
     statuses: tuple[int, ...]
     files: tuple[str, ...]
+    columns: Sequence[Column[Any]]
     fails: tuple[int, ...]
     upload: bool
 
@@ -87,14 +89,19 @@ def contract(
     body: type[BaseModel] | None = None,
     status: int | tuple[int, ...] = 200,
     files: tuple[str, ...] = (),
+    table: Sequence[Column[Any]] = (),
     fails: tuple[int, ...] = (),
     upload: bool = False,
 ) -> Callable[[Method], Method]:
-    """Say what a handler's method takes and gives; `upload` is a form with a file."""
+    """Say what a handler's method takes and gives.
+
+    `table` are the columns of a list, which has its usual files; `upload` is a form with a file.
+    """
     statuses = (status,) if isinstance(status, int) else status
+    kinds = TABLE if table and not files else files
 
     def mark(method: Method) -> Method:
-        _contracts[method] = Contract(answer, query, body, statuses, files, fails, upload)
+        _contracts[method] = Contract(answer, query, body, statuses, kinds, table, fails, upload)
         return method
 
     return mark

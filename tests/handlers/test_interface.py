@@ -154,6 +154,15 @@ async def test_a_file_is_of_a_kind_that_the_list_has(ann: Visitor) -> None:
     assert (await ann.json("GET", "/api/overview?format=csv"))[0] == 400
 
 
+def test_what_a_table_is_sorted_by_is_told() -> None:
+    told = interface().document["paths"]["/api/meters"]["get"]["parameters"]
+    schemas = {each["name"]: each["schema"] for each in told}
+    assert {"", "address", "-address"} <= set(schemas["sort"]["enum"])
+    names = re.compile(schemas["columns"]["pattern"])
+    assert names.fullmatch("address,name")
+    assert not names.fullmatch("address,nonsense")
+
+
 async def test_what_is_a_page_alone_is_not_for_programs(ann: Visitor) -> None:
     answer = await ann.get(f"/api/accounts/{ADDRESS}/transfer")
     assert (answer.code, answer.headers["Allow"]) == (405, "POST")

@@ -11,7 +11,7 @@ from station.handlers.access.act_names import ACT_NAMES
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.audit import Entry
@@ -138,7 +138,7 @@ class AuditHandler(Handler):
     """/audit, /api/audit"""
 
     @requires(Permission.AUDIT)
-    @contract(AuditList, query=AuditQuery, files=TABLE)
+    @contract(AuditList, query=AuditQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(AuditQuery)
         skip, limit = self.span(query)

@@ -10,7 +10,7 @@ from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.access.staff import Duty
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 
@@ -106,7 +106,7 @@ class RolesHandler(RoleHandler):
     """/roles, /api/roles"""
 
     @requires(Permission.ADMINISTER)
-    @contract(RoleList, query=ListQuery, files=TABLE)
+    @contract(RoleList, query=ListQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         text = (query.text or "").casefold()

@@ -9,7 +9,7 @@ from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.access.roles import NAMES
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows
@@ -101,7 +101,7 @@ class SessionsHandler(SessionHandler):
     """/sessions, /api/sessions"""
 
     @requires(Permission.VIEW)
-    @contract(SessionList, query=SessionsQuery, files=TABLE)
+    @contract(SessionList, query=SessionsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(SessionsQuery)
         assert self.user is not None, "a permission needs a person"

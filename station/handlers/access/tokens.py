@@ -12,7 +12,7 @@ from station.handlers.access.roles import NAMES, in_order
 from station.handlers.access.sessions import COLUMNS, SessionHandler, SessionList
 from station.handlers.access.token_rules import DAYS, DAYS_MAX, LABEL_SIZE_MAX, new_api_token
 from station.handlers.base import TableQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.tables import sorted_rows, usual_table
 
 LASTINGS = (7, 30, 90, 180, 366)  # Days that the form offers.
@@ -42,7 +42,7 @@ class TokensHandler(SessionHandler):
     serves_tokens = False
 
     @requires(Permission.VIEW)
-    @contract(SessionList, query=TableQuery, files=TABLE)
+    @contract(SessionList, query=TableQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(TableQuery)
         view = await self._own()

@@ -12,7 +12,7 @@ from station.handlers.access.roles import NAMES, in_order
 from station.handlers.access.staff import OneTimePassword
 from station.handlers.archive.place_views import part_of
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.users import User
@@ -129,7 +129,7 @@ class UsersHandler(UserHandler):
     """/users, /api/users"""
 
     @requires(Permission.ADMINISTER)
-    @contract(UserList, query=UsersQuery, files=TABLE)
+    @contract(UserList, query=UsersQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(UsersQuery)
         skip, limit = self.span(query)

@@ -13,7 +13,7 @@ from station.handlers.access.people import Permission
 from station.handlers.archive.archive_sentences import OBJECT_NAMES
 from station.handlers.archive.place_views import within_of
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.places import Within
@@ -93,7 +93,7 @@ class AnomaliesHandler(Handler):
     """/anomalies, /api/anomalies"""
 
     @requires(Permission.VIEW)
-    @contract(AnomalyList, query=AnomaliesQuery, files=TABLE)
+    @contract(AnomalyList, query=AnomaliesQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(AnomaliesQuery)
         within = await within_of(self, None)

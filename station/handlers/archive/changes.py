@@ -17,7 +17,7 @@ from station.handlers.archive.archive_sentences import (
 )
 from station.handlers.archive.place_views import part_of, within_of
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.changes import Change
@@ -85,7 +85,7 @@ class ChangesHandler(Handler):
     """/changes, /api/changes"""
 
     @requires(Permission.VIEW)
-    @contract(ChangeList, query=ChangesQuery, files=TABLE)
+    @contract(ChangeList, query=ChangesQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ChangesQuery)
         skip, limit = self.span(query)

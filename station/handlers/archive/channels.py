@@ -11,7 +11,7 @@ from station.handlers.access.people import Permission
 from station.handlers.archive.place_views import person_of
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.communication.link_views import LinkView, link_of
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.channels import GAPS_MS, REOPENS_AFTER, RETRIES_S, WAITS_MS, Channel
@@ -91,7 +91,7 @@ class ChannelsHandler(ChannelHandler):
     """/channels, /api/channels; the page of the links shows them to people"""
 
     @requires(Permission.VIEW)
-    @contract(ChannelList, query=ListQuery, files=TABLE)
+    @contract(ChannelList, query=ListQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         if not (self.wants_json or self.is_download):

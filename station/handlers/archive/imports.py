@@ -129,7 +129,7 @@ class ImportsHandler(ImportHandler):
         return self._body_is_here and super().needs_xsrf
 
     @requires(Permission.CONFIGURE)
-    @contract(ImportList, query=ImportsQuery, files=TABLE)
+    @contract(ImportList, query=ImportsQuery, table=COLUMNS)
     async def get(self) -> None:
         await self._show_list(self.parse_query(ImportsQuery))
 
@@ -220,7 +220,7 @@ class OneImportHandler(ImportHandler):
     """/imports/ID, /api/imports/ID"""
 
     @requires(Permission.CONFIGURE)
-    @contract(OneImportView, query=RowsQuery, files=TABLE)
+    @contract(OneImportView, query=RowsQuery, table=ROW_COLUMNS)
     async def get(self, import_id: str) -> None:
         query = self.parse_query(RowsQuery)
         work = self.parts.imports.work(import_id)

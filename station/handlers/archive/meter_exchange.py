@@ -17,7 +17,7 @@ from station.handlers.access.people import Permission
 from station.handlers.archive.meters import MeterHandler
 from station.handlers.archive.place_views import check_in_sight, moment_of, person_of, within_of
 from station.handlers.base import ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.exchanges import MeterExchange, RatioChange
@@ -246,7 +246,7 @@ class ExchangesHandler(MeterHandler):
     """/exchanges, /api/exchanges: meters and transformers that were exchanged."""
 
     @requires(Permission.VIEW)
-    @contract(ExchangeList, query=ExchangesQuery, files=TABLE)
+    @contract(ExchangeList, query=ExchangesQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ExchangesQuery)
         skip, limit = self.span(query)

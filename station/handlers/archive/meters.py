@@ -20,7 +20,7 @@ from station.handlers.base import ListQuery, Nothing
 from station.handlers.collection.item_groups import grouped
 from station.handlers.collection.readings import CurveHandler, ReadingView
 from station.handlers.communication.link_views import LINKS_MAX, LinkView, find_link
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import check_sort
@@ -270,7 +270,7 @@ class MetersHandler(MeterHandler):
     """/meters, /api/meters"""
 
     @requires(Permission.VIEW)
-    @contract(MeterList, query=MetersQuery, files=TABLE)
+    @contract(MeterList, query=MetersQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(MetersQuery)
         meters, total = await self._find(query)

@@ -20,7 +20,7 @@ from station.handlers.archive.place_views import (
     place_row,
 )
 from station.handlers.base import ListQuery, Nothing
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows
@@ -125,7 +125,7 @@ class PlacesHandler(FormHandler):
     """/places, /api/places"""
 
     @requires(Permission.VIEW)
-    @contract(PlaceList, query=PlacesQuery, files=TABLE)
+    @contract(PlaceList, query=PlacesQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(PlacesQuery)
         tree, counts = await self.visible_tree(), await self.parts.archive.counts()

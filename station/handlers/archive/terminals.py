@@ -16,7 +16,7 @@ from station.handlers.archive.groups import Groups
 from station.handlers.archive.place_views import own_place, path_of, person_of, within_of
 from station.handlers.base import Handler, ListQuery, Nothing
 from station.handlers.communication.link_views import LINKS_MAX, LinkView, link_of, live_view
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.store.objects.meters import Meter
@@ -143,7 +143,7 @@ class TerminalsHandler(TerminalHandler):
         ]
 
     @requires(Permission.VIEW)
-    @contract(TerminalList, query=TerminalsQuery, files=TABLE)
+    @contract(TerminalList, query=TerminalsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(TerminalsQuery)
         skip, limit = self.span(query)

@@ -16,7 +16,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.archive.place_views import PlaceHandler, PlaceView, within_of
 from station.handlers.base import ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows
@@ -87,7 +87,7 @@ class TopologyHandler(PlaceHandler):
     """/places/ID/topology, /api/places/ID/topology"""
 
     @requires(Permission.VIEW)
-    @contract(Topology, query=TopologyQuery, files=TABLE)
+    @contract(Topology, query=TopologyQuery, table=COLUMNS)
     async def get(self, place_id: str) -> None:
         query = self.parse_query(TopologyQuery)
         place = (await self.visible_tree()).by_id.get(place_id)

@@ -7,7 +7,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
 from station.handlers.collection.bus_views import BusList, BusView
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows
@@ -57,7 +57,7 @@ class BusesHandler(Handler):
     """/buses, /api/buses"""
 
     @requires(Permission.VIEW)
-    @contract(BusList, query=BusesQuery, files=TABLE)
+    @contract(BusList, query=BusesQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(BusesQuery)
         buses = await self.tools.buses.views_of(await self.sight())

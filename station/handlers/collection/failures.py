@@ -16,7 +16,7 @@ from station.handlers.collection.runs import (
     run_in_sight,
     run_view,
 )
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import ROWS_MAX, Column
 from station.handlers.marking import N_
 from station.store.objects.meter_health import MeterHealth
@@ -87,7 +87,7 @@ class FailuresHandler(Handler):
     """/failures, /api/failures"""
 
     @requires(Permission.VIEW)
-    @contract(FailureList, query=FailuresQuery, files=TABLE)
+    @contract(FailureList, query=FailuresQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(FailuresQuery)
         rows, total = await self._find(query)

@@ -13,7 +13,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, TableQuery
 from station.handlers.collection.consumption import Step, consumption, step_for
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.pieces import rows_of, send_json, send_pieces
@@ -195,7 +195,7 @@ class ReadingsHandler(CurveHandler):
     """/readings, /api/readings"""
 
     @requires(Permission.VIEW)
-    @contract(ReadingList, query=ReadingsQuery, files=TABLE)
+    @contract(ReadingList, query=ReadingsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ReadingsQuery)
         start, end = self.span_of(query)
@@ -235,7 +235,7 @@ class ConsumptionHandler(CurveHandler):
     """/consumption, /api/consumption: for registers, such as energy"""
 
     @requires(Permission.VIEW)
-    @contract(IntervalList, query=CurveQuery, files=TABLE)
+    @contract(IntervalList, query=CurveQuery, table=INTERVAL_COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(CurveQuery)
         item = ITEM_BY_CODE[query.item]

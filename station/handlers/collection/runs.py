@@ -13,7 +13,7 @@ from station.errors import Conflict, NotFound
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, TableQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows
@@ -168,7 +168,7 @@ class RunsHandler(Handler):
     """/runs, /api/runs"""
 
     @requires(Permission.VIEW)
-    @contract(RunList, query=RunsQuery, files=TABLE)
+    @contract(RunList, query=RunsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(RunsQuery)
         skip, limit = self.span(query)
@@ -215,7 +215,7 @@ class OneRunHandler(RunHandler):
     """/runs/ID, /api/runs/ID"""
 
     @requires(Permission.VIEW)
-    @contract(RunView, query=TableQuery, files=TABLE)
+    @contract(RunView, query=TableQuery, table=FAILURE_COLUMNS)
     async def get(self, run_id: str) -> None:
         query = self.parse_query(TableQuery)
         run = await self.find_run(run_id)

@@ -11,7 +11,7 @@ from station.errors import InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, TableQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows
@@ -89,7 +89,7 @@ class SuccessHandler(Handler):
     """/success, /api/success"""
 
     @requires(Permission.VIEW)
-    @contract(SuccessList, query=SuccessQuery, files=TABLE)
+    @contract(SuccessList, query=SuccessQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(SuccessQuery)
         first, last = self._days(query)

@@ -33,7 +33,7 @@ from station.handlers.collection.task_views import (
     window_words,
 )
 from station.handlers.communication.link_views import LINKS_MAX
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.language import Language
 from station.handlers.marking import N_
 from station.store.objects.base import new_id
@@ -170,7 +170,7 @@ class TasksHandler(TaskHandler):
     """/tasks, /api/tasks"""
 
     @requires(Permission.VIEW)
-    @contract(TaskList, query=ListQuery, files=TABLE)
+    @contract(TaskList, query=ListQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)

@@ -9,7 +9,7 @@ from station.errors import Conflict, InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows, usual_table
@@ -62,7 +62,7 @@ class BlocksHandler(Handler):
     """/blocks, /api/blocks"""
 
     @requires(Permission.VIEW)
-    @contract(BlockList, query=BlocksQuery, files=TABLE)
+    @contract(BlockList, query=BlocksQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(BlocksQuery)
         typed = {"key": query.key, "kind": query.kind, "reason": ""}

@@ -19,7 +19,7 @@ from station.handlers.communication.link_views import (
     live_view,
     traffic_view,
 )
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.freshness import written
 from station.handlers.marking import N_
@@ -126,7 +126,7 @@ class LinksHandler(Handler):
     """/links, /api/links"""
 
     @requires(Permission.VIEW)
-    @contract(LinkList, query=LinksQuery, files=TABLE)
+    @contract(LinkList, query=LinksQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(LinksQuery)
         skip, limit = self.span(query)
@@ -183,7 +183,7 @@ class LinkHistoryHandler(Handler):
     """/links/ADDRESS/history, /api/links/ADDRESS/history"""
 
     @requires(Permission.VIEW)
-    @contract(LinkHistory, query=ListQuery, files=TABLE)
+    @contract(LinkHistory, query=ListQuery, table=EVENT_COLUMNS)
     async def get(self, address: str) -> None:
         query = self.parse_query(ListQuery)
         link = await find_link(self.parts, address)

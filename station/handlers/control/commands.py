@@ -29,7 +29,7 @@ from station.handlers.areas import check_device
 from station.handlers.base import Handler, ListQuery
 from station.handlers.collection.item_groups import grouped
 from station.handlers.communication.link_views import find_link
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.control.command_views import (
     COLUMNS,
     COMMAND_KIND_NAMES,
@@ -205,7 +205,7 @@ class CommandsHandler(CommandHandler):
     """/commands, /api/commands"""
 
     @requires(Permission.VIEW)
-    @contract(CommandList, query=CommandsQuery, files=TABLE)
+    @contract(CommandList, query=CommandsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(CommandsQuery)
         skip, limit = self.span(query)

@@ -17,7 +17,7 @@ from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.control.command_views import COMMAND_KIND_NAMES, STATE_NAMES
 from station.handlers.control.control_plans import (
     ControlBody,
@@ -71,7 +71,7 @@ class ControlOrdersHandler(ControlHandler):
     """/controls, /api/controls"""
 
     @requires(Permission.VIEW)
-    @contract(ControlOrderList, query=ControlOrdersQuery, files=TABLE)
+    @contract(ControlOrderList, query=ControlOrdersQuery, table=ORDER_COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ControlOrdersQuery)
         skip, limit = self.span(query)
@@ -181,7 +181,7 @@ class OneControlOrderHandler(ControlHandler):
     """/controls/ID, /api/controls/ID"""
 
     @requires(Permission.VIEW)
-    @contract(OneControlOrderView, query=TargetsQuery, files=TABLE)
+    @contract(OneControlOrderView, query=TargetsQuery, table=TARGET_COLUMNS)
     async def get(self, order_id: str) -> None:
         query = self.parse_query(TargetsQuery)
         order = await self.order_of(order_id)

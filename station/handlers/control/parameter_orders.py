@@ -28,7 +28,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
 from station.handlers.communication.frames import words_of
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.control.command_views import (
     COLUMNS,
     COMMAND_KIND_NAMES,
@@ -396,7 +396,7 @@ class BatchHandler(ParameterOrderHandler):
     """/parameters/batches/ID, /api/parameters/batches/ID"""
 
     @requires(Permission.VIEW)
-    @contract(BatchView, query=BatchQuery, files=TABLE)
+    @contract(BatchView, query=BatchQuery, table=COLUMNS)
     async def get(self, batch: str) -> None:
         query = self.parse_query(BatchQuery)
         skip, limit = self.span(query)

@@ -20,7 +20,7 @@ from station.errors import Conflict, InvalidValue
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.control.parameter_views import (
     KIND_NAMES,
     FieldView,
@@ -115,7 +115,7 @@ class ParameterTemplatesHandler(TemplateHandler):
     """/parameters/templates, /api/parameters/templates"""
 
     @requires(Permission.VIEW)
-    @contract(ParameterTemplateList, query=ListQuery, files=TABLE)
+    @contract(ParameterTemplateList, query=ListQuery, table=COLUMNS)
     async def get(self) -> None:
         await self._show_all({}, {})
 

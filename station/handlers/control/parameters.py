@@ -16,7 +16,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing, TableQuery
 from station.handlers.communication.link_views import find_link
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.control.parameter_views import (
     COLUMNS,
     KIND_NAMES,
@@ -97,7 +97,7 @@ class ParametersHandler(ParameterHandler):
     """/parameters, /api/parameters"""
 
     @requires(Permission.VIEW)
-    @contract(ParameterList, query=ParametersQuery, files=TABLE)
+    @contract(ParameterList, query=ParametersQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ParametersQuery)
         skip, limit = self.span(query)
@@ -129,7 +129,7 @@ class DeviceParametersHandler(ParameterHandler):
     kind: ClassVar[DeviceKind]
 
     @requires(Permission.VIEW)
-    @contract(DeviceParameters, query=TableQuery, files=TABLE)
+    @contract(DeviceParameters, query=TableQuery, table=COLUMNS)
     async def get(self, address: str) -> None:
         device = await self.parts.parameters.device(self.kind, address)
         query = self.parse_query(TableQuery)

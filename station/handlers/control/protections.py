@@ -12,7 +12,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.areas import check_device
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.control.control_views import (
     PROTECTION_COLUMNS,
     PROTECTION_STATE_NAMES,
@@ -74,7 +74,7 @@ class ProtectionsHandler(ProtectionHandler):
     """/protected, /api/protected"""
 
     @requires(Permission.VIEW)
-    @contract(ProtectionList, query=ProtectionsQuery, files=TABLE)
+    @contract(ProtectionList, query=ProtectionsQuery, table=PROTECTION_COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ProtectionsQuery)
         await self._show(query, {"device": query.device, "kind": query.kind}, {}, 200)

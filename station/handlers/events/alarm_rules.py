@@ -18,7 +18,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.archive.groups import Groups
 from station.handlers.base import Handler, Nothing, TableQuery
-from station.handlers.contract import DEVICE, TABLE, contract
+from station.handlers.contract import DEVICE, contract
 from station.handlers.download import Column
 from station.handlers.events.alarm_views import MESSAGE_STATES
 from station.handlers.events.alarms import MINUTES_MAX, MUTE_CHOICES
@@ -218,7 +218,7 @@ class AlarmRulesHandler(AlarmRulesBase):
     """/alarms/rules, /api/alarms/rules"""
 
     @requires(Permission.ADMINISTER)
-    @contract(AlarmRuleList, query=TableQuery, files=TABLE)
+    @contract(AlarmRuleList, query=TableQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(TableQuery)
         rules = await self.parts.database.alarm_rules.all()

@@ -10,7 +10,7 @@ from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.archive.place_views import person_of
 from station.handlers.base import ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.events.alarm_views import (
     COLUMNS,
     AlarmHandler,
@@ -79,7 +79,7 @@ class AlarmsHandler(AlarmHandler):
     """/alarms, /api/alarms"""
 
     @requires(Permission.VIEW)
-    @contract(AlarmList, query=AlarmsQuery, files=TABLE)
+    @contract(AlarmList, query=AlarmsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(AlarmsQuery)
         skip, limit = self.span(query)

@@ -9,7 +9,7 @@ from station.collector.event_names import EVENT_NAMES, GROUP_NAMES, codes_named_
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.language import Language
 from station.handlers.marking import N_
@@ -76,7 +76,7 @@ class EventsHandler(Handler):
     """/events, /api/events"""
 
     @requires(Permission.VIEW)
-    @contract(EventList, query=EventsQuery, files=TABLE)
+    @contract(EventList, query=EventsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(EventsQuery)
         skip, limit = self.span(query)

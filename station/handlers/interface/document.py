@@ -213,7 +213,7 @@ def _query(contract: Contract, schemas: dict[str, Any], places: Places) -> list[
             "name": name,
             "in": "query",
             "required": name in model.get("required", ()),
-            "schema": _without_null(schema),
+            "schema": _without_null(_of_table(contract, name) or schema),
         }
         for name, schema in model.get("properties", {}).items()
     ]
@@ -222,6 +222,19 @@ def _query(contract: Contract, schemas: dict[str, Any], places: Places) -> list[
         kinds = {"type": "string", "enum": list(contract.formats), "description": about}
         found.append({"name": FORMAT, "in": "query", "required": False, "schema": kinds})
     return found
+
+
+def _of_table(contract: Contract, name: str) -> dict[str, Any] | None:
+    """Return what a table's `sort` and `columns` may be; None for other values."""
+    if name == "sort" and contract.columns:
+        keys = [each.sort.lstrip("-") for each in contract.columns if each.sort]
+        orders = ["", *(order for key in keys for order in (key, f"-{key}"))]
+        return {"enum": orders, "type": "string", "description": "A minus begins with the last"}
+    if name == "columns" and contract.columns:
+        names = "|".join(each.name for each in contract.columns)
+        about = "Those of the page and its files, with commas between them"
+        return {"type": "string", "pattern": f"^({names})(,({names}))*$", "description": about}
+    return None
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

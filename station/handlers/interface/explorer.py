@@ -191,7 +191,9 @@ def _input(given: Mapping[str, Any], schemas: Mapping[str, Any]) -> InputView:
         place=given["in"],
         needed=given["required"],
         kind=schema.get("type", "string"),
-        choices=[str(each) for each in (schema.get("enum") or items.get("enum") or ())],
+        choices=[
+            str(each) for each in (schema.get("enum") or items.get("enum") or ()) if each != ""
+        ],
         least=schema.get("minimum"),
         most=schema.get("maximum"),
         about="" if given["name"] == FORMAT else schema.get("description", ""),

@@ -10,7 +10,7 @@ from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
-from station.handlers.contract import CARD, TABLE, contract
+from station.handlers.contract import CARD, contract
 from station.handlers.marking import N_
 from station.handlers.selling.account_views import (
     ACCOUNT_WORDS,
@@ -229,7 +229,7 @@ class AccountsHandler(AccountHandler):
     """/accounts, /api/accounts"""
 
     @requires(Permission.VIEW)
-    @contract(AccountList, query=AccountsQuery, files=TABLE)
+    @contract(AccountList, query=AccountsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(AccountsQuery)
         skip, limit = self.span(query)

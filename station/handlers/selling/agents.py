@@ -11,7 +11,7 @@ from station.errors import Conflict, InvalidValue, ReaderFailed
 from station.handlers.access.identity import Identity, LoginNeeded, requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery, Nothing
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows, usual_table
@@ -75,7 +75,7 @@ class AgentsHandler(Handler):
     """/agents, /api/agents: the computers, and a code for a further one"""
 
     @requires(Permission.VIEW)
-    @contract(AgentList, query=ListQuery, files=TABLE)
+    @contract(AgentList, query=ListQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         view = await self._all(query)

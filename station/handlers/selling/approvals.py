@@ -17,7 +17,7 @@ from station.handlers.access.people import (
 from station.handlers.access.totp import CODE_SIZE_MAX
 from station.handlers.areas import check_account, check_order
 from station.handlers.base import ListQuery, local_path
-from station.handlers.contract import GUESSING, TABLE, contract
+from station.handlers.contract import GUESSING, contract
 from station.handlers.selling.limits import LimitsBase
 from station.handlers.selling.money import Money, yuan_typed
 from station.handlers.selling.shift_views import (
@@ -60,7 +60,7 @@ class ApprovalsHandler(LimitsBase):
     """/approvals, /api/approvals"""
 
     @requires(Permission.APPROVE)
-    @contract(ApprovalList, query=ListQuery, files=TABLE)
+    @contract(ApprovalList, query=ListQuery, table=APPROVAL_COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)

@@ -10,7 +10,7 @@ from station.errors import Conflict, InvalidValue, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.selling.account_views import ACCOUNT_WORDS, AccountView, account_view
@@ -116,7 +116,7 @@ class CustomersHandler(CustomerHandler):
     """/customers, /api/customers"""
 
     @requires(Permission.VIEW)
-    @contract(CustomerList, query=ListQuery, files=TABLE)
+    @contract(CustomerList, query=ListQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)

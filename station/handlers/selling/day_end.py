@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import TableQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.marking import N_
 from station.handlers.selling.desk import DeskHandler
 from station.handlers.selling.order_views import ORDER_WORDS, OrderView
@@ -54,7 +54,7 @@ class DayEndHandler(DeskHandler):
     """/day_end, /api/day_end"""
 
     @requires(Permission.APPROVE)
-    @contract(DayEndView, query=DayQuery, files=TABLE)
+    @contract(DayEndView, query=DayQuery, table=SHIFT_COLUMNS)
     async def get(self) -> None:
         zone, database = self.parts.config.site.zone_info, self.parts.database
         today = local_day(utc_now(), zone)

@@ -8,7 +8,7 @@ from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import ListQuery
-from station.handlers.contract import CARD, TABLE, contract
+from station.handlers.contract import CARD, contract
 from station.handlers.selling.desk import AbandonBody, AtDesk, CardRequest, DeskHandler
 from station.handlers.selling.order_views import (
     COLUMNS,
@@ -78,7 +78,7 @@ class OrdersHandler(OrderHandler):
     """/orders, /api/orders"""
 
     @requires(Permission.VIEW)
-    @contract(OrderList, query=OrdersQuery, files=TABLE)
+    @contract(OrderList, query=OrdersQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(OrdersQuery)
         skip, limit = self.span(query)

@@ -9,7 +9,7 @@ from station.errors import NotFound
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.tables import sorted_rows
@@ -72,7 +72,7 @@ class ReadersHandler(Handler):
     """/readers, /api/readers"""
 
     @requires(Permission.VIEW)
-    @contract(ReaderList, query=ReadersQuery, files=TABLE)
+    @contract(ReaderList, query=ReadersQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ReadersQuery)
         names = self.parts.workplaces.names()

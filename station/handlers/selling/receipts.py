@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from station.handlers.access.identity import requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.download import Column
 from station.handlers.marking import N_
 from station.handlers.selling.money import yuan_typed
@@ -126,7 +126,7 @@ class ReceiptsHandler(ReceiptsBase):
     """/receipts, /api/receipts"""
 
     @requires(Permission.VIEW)
-    @contract(ReceiptList, query=ListQuery, files=TABLE)
+    @contract(ReceiptList, query=ListQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(ListQuery)
         skip, limit = self.span(query)

@@ -9,7 +9,7 @@ from station.errors import Conflict, InvalidValue, NotFound
 from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.marking import N_
 from station.handlers.selling.money import Sparse, Yuan, whole_fen
 from station.handlers.selling.shift_views import (
@@ -135,7 +135,7 @@ class ShiftsHandler(ShiftHandler):
     """/shifts, /api/shifts"""
 
     @requires(Permission.SELL)
-    @contract(ShiftList, query=ShiftsQuery, files=TABLE)
+    @contract(ShiftList, query=ShiftsQuery, table=SHIFT_COLUMNS)
     async def get(self) -> None:
         await self._show({}, {})
 

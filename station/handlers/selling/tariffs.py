@@ -11,7 +11,7 @@ from station.errors import Conflict, InvalidValue, NotFound, StationError
 from station.handlers.access.identity import Forbidden, requires
 from station.handlers.access.people import Permission
 from station.handlers.base import Handler, ListQuery
-from station.handlers.contract import TABLE, contract
+from station.handlers.contract import contract
 from station.handlers.marking import N_
 from station.handlers.selling.tariff_forms import (
     ROWS_OF_SETS,
@@ -186,7 +186,7 @@ class TariffsHandler(TariffHandler):
     """/tariffs, /api/tariffs"""
 
     @requires(Permission.VIEW)
-    @contract(TariffList, query=TariffsQuery, files=TABLE)
+    @contract(TariffList, query=TariffsQuery, table=COLUMNS)
     async def get(self) -> None:
         query = self.parse_query(TariffsQuery)
         skip, limit = self.span(query)
