@@ -5,6 +5,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel
+from tornado.iostream import StreamClosedError
+from tornado.web import Finish
 
 from station.handlers.base import Handler
 from station.handlers.download import XLSX_TYPE, Column, Workbook, to_csv, writing
@@ -70,6 +72,12 @@ async def send_json(
 
 
 async def _go_on(handler: Handler) -> None:
-    """Send what is written, and let the links have their turn."""
-    await handler.flush()
+    """Send what is written, and let the links have their turn.
+
+    Raises Finish when nobody reads any more: who closes a page in the middle is no error.
+    """
+    try:
+        await handler.flush()
+    except StreamClosedError:
+        raise Finish from None
     await asyncio.sleep(0)
