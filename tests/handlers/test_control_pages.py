@@ -93,6 +93,8 @@ async def test_ordered_by_one_approved_by_another(yard: Office) -> None:
     acts = {entry.act: entry for entry in entries if entry.outcome == "done"}
     assert {"controls.add", "controls.approve", "controls.cancel"} <= set(acts)
     assert acts["controls.approve"].who == "administrator1"
+    assert "waiting" in str(acts["controls.approve"].before)
+    assert "approved" in str(acts["controls.approve"].after)
     assert "123456" not in str(acts["controls.add"])
 
 
@@ -192,6 +194,8 @@ async def test_the_keep_power_list(yard: Office) -> None:
     assert "until it is lifted" in words_of(page)
     tomorrow = (utc_now() + timedelta(days=1)).isoformat()
     body = {"kind": "terminal", "device": FAR, "reason": "fair", "until": tomorrow}
+    for far in ("0001-01-01T00:00:00", "9999-12-31T23:59:59-23:00"):
+        assert (await boss.json("POST", "/api/protected", {**body, "until": far}))[0] == 400
     assert (await boss.json("POST", "/api/protected", body))[0] == 201
     assert (await boss.json("POST", "/api/protected", body))[0] == 409
 

@@ -206,8 +206,11 @@ class OneControlOrderHandler(ControlHandler):
 class DecideHandler(ControlHandler):
     """What decisions about a control order share."""
 
-    async def decided(self, order: ControlOrder, notice: str) -> None:
-        self.record(object=f"/controls/{order.id}", after=_recorded(order))
+    async def decided(self, before: ControlOrder, order: ControlOrder, notice: str) -> None:
+        """Show what has become of an order, and tell the audit log."""
+        self.record(
+            object=f"/controls/{order.id}", before=_recorded(before), after=_recorded(order)
+        )
         self.done(await self.one_view(order), f"/controls/{order.id}", notice)
 
 
@@ -219,10 +222,10 @@ class ApproveControlHandler(DecideHandler):
     async def post(self, order_id: str) -> None:
         assert self.user is not None, "a permission needs a person"
         body = self.parse_body(DecisionBody)
-        await self.order_of(order_id)
+        before = await self.order_of(order_id)
         orders = self.parts.control_orders
         order = await orders.approve(order_id, self.user.name, " ".join(body.reason.split()))
-        await self.decided(order, self.language.say("It is approved, and is sent now."))
+        await self.decided(before, order, self.language.say("It is approved, and is sent now."))
 
 
 class RefuseControlHandler(DecideHandler):
@@ -233,9 +236,9 @@ class RefuseControlHandler(DecideHandler):
     async def post(self, order_id: str) -> None:
         assert self.user is not None, "a permission needs a person"
         body = self.parse_body(DecisionBody)
-        await self.order_of(order_id)
+        before = await self.order_of(order_id)
         order = await self.parts.control_orders.refuse(order_id, self.user.name, body.reason)
-        await self.decided(order, self.language.say("It is refused; nothing is sent."))
+        await self.decided(before, order, self.language.say("It is refused; nothing is sent."))
 
 
 class CancelControlHandler(DecideHandler):
@@ -245,9 +248,9 @@ class CancelControlHandler(DecideHandler):
     @contract(OneControlOrderView)
     async def post(self, order_id: str) -> None:
         assert self.user is not None, "a permission needs a person"
-        await self.order_of(order_id)
+        before = await self.order_of(order_id)
         order = await self.parts.control_orders.cancel(order_id, self.user.name)
-        await self.decided(order, self.language.say("What was not sent is withdrawn."))
+        await self.decided(before, order, self.language.say("What was not sent is withdrawn."))
 
 
 def _recorded(order: ControlOrder) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from station.store.objects.commands import DeviceKind
 from station.store.objects.protections import Protection, ProtectionState
 from station.units import from_local, utc_now
 
+YEARS = (2000, 2199)  # Of an end: what lies outside is mistyped.
+
 
 def _given(value: object) -> object:
     """Return None for the empty field of a form."""
@@ -87,6 +89,8 @@ class ProtectionsHandler(ProtectionHandler):
             body = self.parse_body(ProtectionBody)
             await check_device(self.parts, self.areas, body.device)
             until = body.until
+            if until is not None and not YEARS[0] <= until.year <= YEARS[1]:
+                raise InvalidValue("until", f"{until.year} is not in {YEARS[0]}..{YEARS[1]}")
             if until is not None and until.tzinfo is None:
                 until = from_local(until, self.parts.config.site.zone_info)
             entry = await self.parts.keep_power.protect(
