@@ -93,11 +93,5 @@ def told_again(alarm: Alarm, event: Event) -> Alarm:
     )
 
 
-def cleared(alarm: Alarm, at: datetime, by: str, comment: str) -> Alarm:
-    """Return an alarm that needs nobody any more; `by` is empty for the station itself."""
-    act = Act(at, "cleared", by, comment)
-    return alarm.acted(act, state="cleared", cleared_by=by, cleared_at=at)
-
-
 def _scope_of(event: Event) -> Scope:
     return "link" if event.meter is None else "meter"

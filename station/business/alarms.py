@@ -16,9 +16,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from station import tasks
+from station.business.alarm_acts import (
+    acknowledged,
+    assigned,
+    cleared,
+    cleared_by_hand,
+    commented,
+    muted,
+)
 from station.business.alarm_kinds import POWER_OFF, SILENT, UNREAD, AlarmKind, kind_of
 from station.business.alarm_records import (
-    cleared,
     detail_of,
     key_of,
     of_cause,
@@ -27,12 +34,12 @@ from station.business.alarm_records import (
 )
 from station.business.causes import Cause, Subject, causes
 from station.business.watch import Watch
-from station.errors import Conflict, DatabaseDown
+from station.errors import DatabaseDown
 from station.frontend.registry import Registry
 from station.live import Feed
 from station.store.database import Database
 from station.store.objects.alarm_rules import MessageAct
-from station.store.objects.alarms import MEMBERS_MAX, Act, Alarm
+from station.store.objects.alarms import MEMBERS_MAX, Alarm
 from station.store.objects.events import Event
 from station.store.objects.meters import Meter
 from station.units import utc_now
@@ -44,7 +51,6 @@ EVENTS_WAITING_MAX = 20_000  # As many as wait in `collector.reports`.
 BATCH_MAX = 200  # Events taken at once; a person's act waits for no more than these.
 RAISED_MAX = 1000  # In one look; the rest comes with the next.
 RETRY_S = 2.0
-MUTE_MAX = timedelta(days=90)  # Whoever wants longer should change the rule, or the archive.
 REPLAY_MAX = timedelta(days=1)  # What was told while the station stood still for longer is history.
 REPLAY_OVERLAP = timedelta(minutes=1)  # An event is stored a moment after it is received.
 
@@ -104,30 +110,15 @@ class Alarms:
 
     async def acknowledge(self, alarm_id: str, by: str, comment: str = "") -> Alarm:
         """Note that somebody takes care of it. Raises NotFound, and Conflict unless it is open."""
-
-        def act(alarm: Alarm, now: datetime) -> Alarm:
-            if alarm.state != "open":
-                raise Conflict(f"alarm {alarm.id} is {alarm.state} already")
-            done = Act(now, "acknowledged", by, comment)
-            return alarm.acted(done, state="acknowledged", acknowledged_by=by, acknowledged_at=now)
-
-        return await self._act(alarm_id, act)
+        return await self._act(alarm_id, lambda alarm, now: acknowledged(alarm, now, by, comment))
 
     async def assign(self, alarm_id: str, by: str, to: str, comment: str = "") -> Alarm:
         """Give it to a person to see to, or to nobody. Raises NotFound, Conflict when cleared."""
-
-        def act(alarm: Alarm, now: datetime) -> Alarm:
-            if not alarm.stands:
-                raise Conflict(f"alarm {alarm.id} is cleared already")
-            return alarm.acted(Act(now, "assigned", by, comment, to), assigned_to=to)
-
-        return await self._act(alarm_id, act)
+        return await self._act(alarm_id, lambda alarm, now: assigned(alarm, now, by, to, comment))
 
     async def comment(self, alarm_id: str, by: str, comment: str) -> Alarm:
         """Add a comment, also to a cleared one. Raises NotFound."""
-        return await self._act(
-            alarm_id, lambda alarm, now: alarm.acted(Act(now, "commented", by, comment))
-        )
+        return await self._act(alarm_id, lambda alarm, now: commented(alarm, now, by, comment))
 
     async def mute(
         self, alarm_id: str, by: str, until: datetime | None, comment: str = ""
@@ -136,27 +127,14 @@ class Alarms:
 
         What is raised of the same cause meanwhile is muted, too. Raises NotFound and Conflict.
         """
-
-        def act(alarm: Alarm, now: datetime) -> Alarm:
-            if not alarm.stands:
-                raise Conflict(f"alarm {alarm.id} is cleared already")
-            end = None if until is None else min(until, now + MUTE_MAX)
-            return alarm.acted(Act(now, "muted", by, comment), muted_until=end)
-
-        return await self._act(alarm_id, act)
+        return await self._act(alarm_id, lambda alarm, now: muted(alarm, now, by, until, comment))
 
     async def clear(self, alarm_id: str, by: str, comment: str = "") -> Alarm:
         """Note that nobody has to care any more. Raises NotFound, and Conflict while it goes on."""
 
         def act(alarm: Alarm, now: datetime) -> Alarm:
-            if not alarm.stands:
-                raise Conflict(f"alarm {alarm.id} is cleared already")
-            if alarm.lasts and not self._watch.may_forget(alarm):
-                raise Conflict(
-                    f"alarm {alarm.id} clears itself when its cause is gone;"
-                    " acknowledge it, or mute it"
-                )
-            return cleared(alarm, now, by, comment)
+            may_forget = self._watch.may_forget(alarm)
+            return cleared_by_hand(alarm, now, by, comment, may_forget=may_forget)
 
         alarm = await self._act(alarm_id, act)
         self._watch.forget(alarm)
