@@ -7,23 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browsing import DESKTOP, PHONE, Watched, base_of, chromium, is_too_wide, log_in, shoot
+from playwright.sync_api import Browser, Page, expect
 from stations import StationProcess, until
 
 from station.simulator.demo_site import DEMO_SITE
 
-SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
 METER = "990000000201"
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
-
 PAGES = {
     "overview": "/",
     "links": "/links",
@@ -56,41 +48,24 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open a page that has to stay free of script errors and of requests to anywhere else."""
-    faults: list[str] = []
+    watches: list[Watched] = []
 
     def open_one(station: StationProcess, language: str, size: dict[str, int]) -> Page:
-        page = browser.new_context(viewport=size, locale=language).new_page()
-        base = f"http://127.0.0.1:{station.web_port}"
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
-        page.on("request", lambda asked: asked.url.startswith((base, "data:", f"ws{base[4:]}"))
-                or faults.append(asked.url))  # fmt: skip
-        page.goto(base)
-        page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", station.password)
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url(f"{base}/")
+        context = browser.new_context(viewport=size, locale=language)
+        watches.append(Watched(context, base_of(station)))
+        page = context.new_page()
+        log_in(page, station)
         return page
 
     yield open_one
-    assert faults == []
-
-
-def shoot(page: Page, name: str) -> None:
-    """Leave a screenshot for the documents."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.wait_for_timeout(400)  # Charts draw themselves with a short movement.
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    assert [fault for watched in watches for fault in watched.faults] == []
 
 
 def go(page: Page, path: str) -> None:
@@ -249,8 +224,7 @@ def test_first_light(
                 shoot(opened, f"{name}-{code}")
         for opened, code in ((phone, "en"), (small, "zh")):
             go(opened, path)
-            wider = opened.evaluate("document.documentElement.scrollWidth > innerWidth")
-            assert not wider, f"{path} is wider than a phone"
+            assert not is_too_wide(opened), f"{path} is wider than a phone"
             if name in ON_PHONE:
                 shoot(opened, f"{name}-phone-{code}")
 

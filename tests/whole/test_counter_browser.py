@@ -6,9 +6,9 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from browsing import CHROMIUM, DESKTOP, FLAGS
 from counter_site import CounterSite, open_counter
 from playwright.async_api import Page, async_playwright, expect
-from test_browser import DESKTOP, FLAGS
 from web_helpers import PASSWORD
 
 from station.prepaid.readers.workplace import UPDATE_BINARY
@@ -32,7 +32,7 @@ async def page(counter: CounterSite) -> AsyncIterator[Page]:
     await counter.office.somebody("clerk")
     faults: list[str] = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = await browser.new_context(viewport=DESKTOP, locale="en")
         page = await context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
