@@ -169,7 +169,7 @@ function heatOptions(cells, unit, start, end) {
     grid: { left: 8, right: 12, top: 44, bottom: 36, containLabel: true },
     tooltip: Charts.tooltip(colours, ({ value: [day, hour, value] }) => `${days[day]} ${String(hour).padStart(2, "0")}:00\n${value} ${unit}`),
     xAxis: { type: "category", data: days, ...axis },
-    yAxis: { type: "category", data: Array.from({ length: 24 }, (_, hour) => `${hour}`), inverse: true, name: words.hour, nameTextStyle: { color: colours.text }, ...axis },
+    yAxis: { type: "category", data: Array.from({ length: 24 }, (_, hour) => `${hour}`), inverse: true, name: words.hour, nameLocation: "start", nameTextStyle: { color: colours.text }, ...axis },
     visualMap: { min: least, max: most > least ? most : least + 1, calculable: true, formatter: (value) => `${Number(value.toPrecision(3))}`, orient: "horizontal", left: "center", top: 4, itemHeight: 140, itemWidth: 12, text: [unit, ""], textStyle: { color: colours.text }, inRange: { color: ["#2c7bb6", "#9fd0c8", "#ffe08a", "#f0803c", "#c2201f"] } },
     dataZoom: Charts.zoom(colours, { xAxisIndex: 0 }),
     series: [{ type: "heatmap", data: cells, itemStyle: { borderColor: colours.surface, borderWidth: 0.5 } }],

@@ -6,6 +6,8 @@ const LIVE_PERIOD_MS = 1000; // No part is loaded more often, unless data-live-p
 const LIVE_PROMPT_MS = 600; // or what is told is one of its data-live-prompt: that is seen within a second.
 const RECONNECT_MS = [1000, 2000, 5000, 10000];
 const NOTICE_MS = 6000;
+const WORK_SHOWN_MS = 500; // What is done sooner needs no bar.
+const WORK_ENDS_MS = 30_000;
 const NOTICES_MAX = 5; // More would cover the page.
 
 // --- live ---------------------------------------------------------------------------------------
@@ -147,6 +149,44 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.hasAttribute?.("data-into-view")) event.target.scrollIntoView({ block: "nearest" });
 });
+
+// --- progress ------------------------------------------------------------------------------------
+
+// Whatever a person asked for and that takes more than a moment shows a bar at the top of the page.
+let working = 0; // Requests under way; parts that refresh by themselves do not count.
+let slow = null;
+
+function showWork() {
+  const bar = document.getElementById("working");
+  if (!bar) return;
+  bar.hidden = false;
+  bar.firstElementChild.textContent = bar.dataset.words;
+}
+
+function beginWork() {
+  working += 1;
+  slow ??= setTimeout(showWork, WORK_SHOWN_MS);
+}
+
+function endWork() {
+  working = Math.max(0, working - 1);
+  if (working) return;
+  clearTimeout(slow);
+  slow = null;
+  const bar = document.getElementById("working");
+  if (!bar) return;
+  bar.hidden = true;
+  bar.firstElementChild.textContent = "";
+}
+
+const counts = (event) => event.detail.requestConfig?.triggeringEvent?.type !== "live";
+document.addEventListener("htmx:beforeSend", (event) => { if (counts(event)) beginWork(); });
+document.addEventListener("htmx:afterRequest", (event) => { if (counts(event)) endWork(); });
+window.addEventListener("beforeunload", () => {
+  beginWork();
+  setTimeout(endWork, WORK_ENDS_MS); // Where a file came and the page stays.
+});
+window.addEventListener("pageshow", () => { working = 0; endWork(); });
 
 // --- notices -------------------------------------------------------------------------------------
 
