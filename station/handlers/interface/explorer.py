@@ -25,7 +25,7 @@ SUBJECT_NAMES = {
     "control": N_("Control"),
     "events": N_("Events"),
     "selling": N_("Prepayment"),
-    "access": N_("People"),
+    "access": N_("People and logins"),
     "interface": N_("This interface"),
 }
 

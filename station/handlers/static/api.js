@@ -96,7 +96,7 @@ function tellProgram() {
   const parts = ["curl -s", '-H "Authorization: Bearer $TOKEN"'];
   if (form.dataset.method !== "GET") parts.push(`-X ${form.dataset.method}`);
   for (const [name, value] of Object.entries(headers)) parts.push(`-H '${name}: ${value}'`);
-  if (body instanceof FormData) for (const [name, value] of body) parts.push(`-F ${quoted(`${name}=${value instanceof File ? `@${value.name || "FILE"}` : value}`)}`);
+  if (body instanceof FormData) for (const [name, value] of body) parts.push(`-F ${quoted(`${name}=${value instanceof File ? `@${value.name}` : value || "@FILE"}`)}`);
   else if (body !== undefined) parts.push(`-d ${quoted(body)}`);
   parts.push(quoted(location.origin + address));
   document.getElementById("curl").textContent = parts.join(" \\\n  ");
