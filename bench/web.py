@@ -113,6 +113,7 @@ class Bench:
         self.web, self.front = free_port(), free_port()
         self.person = Person(self.web)
         self.refused: dict[str, str] = {}
+        self.only_forms: set[str] = set()  # Twins of pages that have a form and nothing to tell.
         self.cycles = 0
 
     def run(self) -> dict[str, Any]:
@@ -163,6 +164,8 @@ class Bench:
         visits: list[tuple[Page, str]] = []
         for page in found:
             self._open(self.person, page, page.paths[0])  # Once, so that its template is there.
+            if page.name in self.only_forms:
+                continue
             turns = cycle(page.paths)
             visits += [(page, next(turns)) for _ in range(self.options.samples)]
         random.Random(1).shuffle(visits)
@@ -182,7 +185,9 @@ class Bench:
 
     def _open(self, person: Person, page: Page, path: str) -> float:
         seconds, status, body = person.open(path)
-        if status != HTTPStatus.OK and page.name not in self.refused:
+        if status == HTTPStatus.METHOD_NOT_ALLOWED and page.is_json:
+            self.only_forms.add(page.name)
+        elif status != HTTPStatus.OK and page.name not in self.refused:
             said = body[:200].decode(errors="replace")
             self.refused[page.name] = f"{status} {path}: {said}"
         return seconds

@@ -24,11 +24,11 @@ NO_LIMIT: Mapping[str, str] = {
     "/orders/*/receipt": "a PDF",
     "/audit/verify": "goes through the whole log",
 }
-# No pages of somebody who is logged in and sells nothing for real, or none to see.
+# No pages of somebody who is logged in and sells nothing for real, or they lead to another one.
 LEFT_OUT = frozenset(
     {
         "/healthz", "/metrics", "/parameters/choose", "/agents/link", "/login", "/login/code",
-        "/totp/confirm", "/totp/off", "/bench", "/channels",
+        "/totp/confirm", "/totp/off", "/bench", "/channels", "/meters/*/commands/confirm",
     }
 )  # fmt: skip
 SEARCHED = frozenset(

@@ -21,7 +21,7 @@ LISTS = {
     "terminals": "address", "meters": "address", "places": "id", "runs": "id", "tasks": "id",
     "commands": "id", "alarms": "id", "customers": "number", "accounts": "id", "orders": "id",
     "shifts": "id", "tariffs": "id", "audit": "sequence", "buses": "bus", "roles": "name",
-    "users": "name",
+    "users": "name", "controls": "id",
 }  # fmt: skip
 
 
@@ -63,7 +63,10 @@ class Examples:
             "/counter": [{}, {"text": "Home 17"}],
             "/accounts/*/preview": [{"amount": "100"}],
             "/meters/*/frames": [{"read_at": each["read_at"]} for each in latest[:1]],
-            "/meters/*/commands/confirm": [{"kind": "control", "order": "trip"}],
+            "/controls/dry_run": [
+                {"kind": "meter", "devices": meter, "order": "trip"},
+                {"kind": "meter", "group": "Street 1", "order": "trip"},
+            ],
             "/tree": [{}, {"text": "Area 17"}],
             "/tree/branch": [{"place": place} for place in self._found["places"]],
             "/places/offered": [{"place": "Area 17"}],

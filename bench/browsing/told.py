@@ -11,9 +11,11 @@ from station.store.objects.base import new_id
 from station.store.objects.changes import Change
 from station.store.objects.clocks import ClockLook, ClockState
 from station.store.objects.commands import Command, Step
+from station.store.objects.control_orders import ControlOrder, Target
 from station.store.objects.events import Event, event_id
 from station.store.objects.exchanges import MeterExchange, RatioChange
 from station.store.objects.parameters import Parameter
+from station.store.objects.protections import Protection
 
 EVENTS = 100_000
 EVENT_CODES = ("1376.ERC14", "1376.ERC20", "1376.ERC21", "645.0300", "645.0301", "645.0330")
@@ -21,6 +23,8 @@ ALARMS_STANDING, ALARMS_CLEARED = 80, 5_000
 COMMANDS = 20_000
 BATCH_SIZE = 1_000  # Commands of the batch that is looked at.
 BATCH_ID = "bench-batch"
+CONTROL_ORDERS, CONTROL_TARGETS = 300, 20
+PROTECTED = 100
 CHANGES = 30_000
 EXCHANGES, RATIOS = 300, 200
 AUDITED = 20_000
@@ -33,6 +37,8 @@ async def fill(past: Past) -> None:
     await past.put("events", map(database.events.document_of, _events(past)))
     await past.put("alarms", map(database.alarms.document_of, _alarms(past)))
     await past.put("commands", map(database.commands.document_of, _commands(past)))
+    await past.put("control_orders", map(database.control_orders.document_of, _controls(past)))
+    await past.put("protections", map(database.protections.document_of, _protected(past)))
     await past.put("parameters", map(database.parameters.document_of, _parameters(past)))
     await past.put("clocks", map(database.clocks.document_of, _clocks(past)))
     await past.put("changes", map(database.changes.document_of, _changes(past)))
@@ -107,6 +113,25 @@ def _commands(past: Past) -> Iterator[Command]:
             ended_at=at + timedelta(seconds=3),
             history=(Step(at, "queued"), Step(at, "sent"), Step(at, "confirmed")),
         )
+
+
+def _controls(past: Past) -> Iterator[ControlOrder]:
+    for number in range(CONTROL_ORDERS):
+        addresses = tuple(past.meter().address for _ in range(CONTROL_TARGETS))
+        at = past.moment()
+        yield ControlOrder(
+            new_id(), f"bench-{number}", "meter", {"order": "trip"},
+            tuple(Target(address) for address in addresses), "a test of the line",
+            "supervisor", at, at + timedelta(minutes=30), station=STATION, group="Street 1",
+            state=past.one(("approved", "refused", "withdrawn", "expired")), decided_at=at,
+            decided_by="administrator", issued=True, addresses=addresses,
+        )  # fmt: skip
+
+
+def _protected(past: Past) -> Iterator[Protection]:
+    for meter in past.meters[:PROTECTED]:
+        yield Protection(new_id(), meter.address, "meter", "a pump of the waterworks",
+                         "supervisor", past.moment())  # fmt: skip
 
 
 def _parameters(past: Past) -> Iterator[Parameter]:
