@@ -4,6 +4,7 @@
 const ROWS_MAX = 3000;
 const ROW_HEIGHT = 20; // Of a leaf: a name can be read.
 const HEIGHT_MIN = 320;
+const NARROW = 600;
 const REFRESH_MS = 5000;
 
 const box = document.getElementById("topology");
@@ -41,6 +42,7 @@ function told({ data: { row, name } }) {
 
 function options(rows) {
   const colours = Charts.theme(box);
+  const narrow = box.clientWidth < NARROW; // Names of what branches stand above it, to leave room.
   const label = { color: colours.body, fontFamily: colours.font, fontSize: 12, backgroundColor: colours.surface, padding: [1, 3] };
   return {
     animation: false,
@@ -48,14 +50,14 @@ function options(rows) {
     series: [{
       type: "tree",
       data: [treeOf(rows, looks(colours), colours)],
-      left: 110, right: 170, top: 8, bottom: 8,
+      left: narrow ? 40 : 110, right: narrow ? 110 : 170, top: 8, bottom: 8,
       initialTreeDepth: -1,
       expandAndCollapse: false,
       roam: true,
       symbolSize: 11,
       edgeShape: "polyline",
       lineStyle: { color: colours.line, width: 1.2 },
-      label: { ...label, position: "left", align: "right", verticalAlign: "middle" },
+      label: narrow ? { ...label, position: "top", fontSize: 11 } : { ...label, position: "left", align: "right", verticalAlign: "middle" },
       leaves: { label: { ...label, position: "right", align: "left" } },
       emphasis: { focus: "ancestor" },
     }],

@@ -29,12 +29,12 @@ SORTS: Mapping[str, Mapping[str, Order]] = {
         "deviation": [("off_ms", 1), ("_id", -1)],
         "drift": [("drift_off_ms", 1), ("_id", -1)],
     },
-    "command": {"ordered": BY_KEY, "meter": [("meter", 1), ("_id", 1)]},
+    "command": {"ordered": BY_KEY, "meter": [("meter", 1), ("_id", -1)]},
     "customer": {"number": BY_KEY, "name": [("name", 1), ("_id", 1)]},
     "entry": {
         "number": BY_KEY,
-        "person": [("who", 1), ("_id", 1)],
-        "act": [("act", 1), ("_id", 1)],
+        "person": [("who", 1), ("_id", -1)],
+        "act": [("act", 1), ("_id", -1)],
     },
     "event": {
         "received": [("received_at", 1), ("_id", 1)],
@@ -54,13 +54,13 @@ SORTS: Mapping[str, Mapping[str, Order]] = {
     "order": {
         "time": BY_KEY,
         "state": [("state", 1), ("_id", 1)],
-        "person": [("by", 1), ("_id", 1)],
+        "person": [("by", 1), ("_id", -1)],
     },
     "parameter": {"device": BY_KEY, "state": [("state", 1), ("_id", 1)]},
     "receipt of order": {"number": [("number", 1)]},
     "ratio change": {"time": [("at", 1), ("_id", 1)]},
     "run": {"started": [("started_at", 1), ("_id", 1)]},
-    "shift": {"began": BY_KEY, "clerk": [("clerk", 1), ("_id", 1)]},
+    "shift": {"began": BY_KEY, "clerk": [("clerk", 1), ("_id", -1)]},
     "tariff version": {
         "tariff": [("tariff", 1), ("number", -1)],
         "state": [("state", 1), ("_id", 1)],
