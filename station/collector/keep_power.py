@@ -57,11 +57,6 @@ class KeepPower:
             return await self._database.terminals.get(address)
         return await self._database.meters.get(address)
 
-    async def of(self, device: Device) -> Protection | None:
-        """Return the standing entry that protects a device itself, or through its terminal."""
-        found = await self._standing(_own(device))
-        return next((found[address] for address in _own(device) if address in found), None)
-
     async def refusals(self, order: str, devices: Sequence[Device]) -> Mapping[str, str]:
         """Return why an order is refused of some of these devices, by address."""
         if order not in CUTTING:

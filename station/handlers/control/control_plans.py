@@ -47,7 +47,6 @@ from station.store.objects.commands import CommandState
 from station.store.objects.control_orders import ControlOrder
 from station.store.objects.meters import Meter
 from station.store.objects.parameters import DeviceKind
-from station.store.objects.terminals import Terminal
 from station.units import utc_now
 
 SHOWN_MAX = 100  # Devices of a dry run that a page shows with their frames; JSON has all.
@@ -327,5 +326,5 @@ def show_form(
 async def all_groups(handler: ControlHandler) -> list[str]:
     """Return the names of the groups that devices are in."""
     devices = await handler.parts.roll.devices()
-    every: list[Terminal | Meter] = [*devices.terminals.values(), *devices.meters]
-    return sorted({group for device in every for group in device.groups})
+    everything: list[Device] = [*devices.terminals.values(), *devices.meters]
+    return sorted({group for device in everything for group in device.groups})
