@@ -145,7 +145,7 @@ class Meters(Objects[Meter]):
         within: Within | None = None,
         sort: str = "",
     ) -> Page[Meter]:
-        """Return a page of meters by address, and how many there are."""
+        """Return a page of meters, by address or as `sort` says, and how many there are."""
         query = matching(text, "_id", "name")
         if link is not None:
             query["link"] = link

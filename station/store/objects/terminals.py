@@ -57,7 +57,7 @@ class Terminals(Ends[Terminal]):
         within: Within | None = None,
         sort: str = "",
     ) -> Page[Terminal]:
-        """Return a page of terminals by address, and how many there are."""
+        """Return a page of terminals, by address or as `sort` says, and how many there are."""
         query = {"kind": self.word, **matching(text, "_id", "name")}
         if within is not None:
             query["place"] = {"$in": [*within.places]}
