@@ -13,8 +13,8 @@ Listener = Callable[[str, dict[str, Any]], None]
 class Feed:
     """Tells each topic to all who listen; a message is a dict that JSON can hold.
 
-    Topics: `links`, `frames`, `runs`, `readings`, `commands`, `events`, `alarms`, `orders`,
-    `imports`; `finished` tells of any of these to whoever began it.
+    Topics: `links`, `frames`, `runs`, `readings`, `commands`, `controls`, `protections`, `events`,
+    `alarms`, `orders`, `imports`; `finished` tells of any of these to whoever began it.
     """
 
     def __init__(self) -> None:
