@@ -216,6 +216,17 @@ class AuditLog:
                 return
             last = leaf[-1]["_id"]
 
+    async def _has_stranger(self) -> bool:
+        """Tell whether the key of any entry is no number.
+
+        Keys are in order by kind, and numbers lie together: such an entry is the first or the last.
+        """
+        for way in (1, -1):
+            end = await self._entries.find({}, fields={"_id": 1}, order=[("_id", way)], limit=1)
+            if any(not isinstance(each["_id"], int | float) for each in end):
+                return True
+        return False
+
     async def verify(self, noted: Mapping[int, str] | None = None) -> Verdict:
         """Go through the whole log; stop at the first entry that does not prove itself.
 
@@ -231,7 +242,7 @@ class AuditLog:
                 count = _count(last)
                 return Verdict(count, last, waiting, Broken(count + 1, reason))
             last = entry
-        if await self._entries.count({"_id": {"$not": NUMBERED["_id"]}}, limit=1):
+        if await self._has_stranger():
             return Verdict(_count(last), last, waiting, Broken(0, "an entry has no number"))
         count = _count(last)
         cut = min((number for number in noted if number > count), default=None)
