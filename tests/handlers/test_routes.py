@@ -58,7 +58,15 @@ def test_every_method_names_a_permission_or_is_open_on_purpose() -> None:
 
 def test_what_changes_the_station_needs_more_than_viewing() -> None:
     # These change nothing of the station.
-    own = {"/logout", "/theme", "/columns", "/password", "/frames/decode", "/tokens", "/sessions/end"}
+    own = {
+        "/logout",
+        "/theme",
+        "/columns",
+        "/password",
+        "/frames/decode",
+        "/tokens",
+        "/sessions/end",
+    }
     own |= {"/totp", "/totp/confirm", "/totp/off"}
     own.add("/sessions/000000000161")  # Another person's need more; the handler asks.
     for path, handler in addresses():
