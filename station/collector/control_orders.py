@@ -15,7 +15,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from station import tasks
@@ -87,7 +87,7 @@ class ControlOrders:
         self._config = config
         self._station = station
         self._tick_s = tick_s
-        self._authorities: dict[str, Authority] = {}  # By the order's id.
+        self._authorities: dict[str, tuple[Authority, datetime]] = {}  # And until when, by order.
         self._issuing = asyncio.Lock()
         self._ticking: asyncio.Task[None] | None = None
 
@@ -173,7 +173,7 @@ class ControlOrders:
             addresses=tuple(each.address for each in request.devices),
         )
         if request.authority is not None:  # Before anybody can find the order and make commands.
-            self._authorities[wanted.id] = request.authority
+            self._authorities[wanted.id] = request.authority, wanted.expires_at
         try:
             standing = await self._store.order(wanted)
         except StationError:
@@ -263,6 +263,7 @@ class ControlOrders:
         device = devices.get(address)
         if device is None:
             return f"there is no {order.device} {address}"
+        authority, _ = self._authorities.get(order.id, (None, None))
         try:
             await self._commands.order(
                 Order(
@@ -272,7 +273,7 @@ class ControlOrders:
                     what_of(device, order.what),
                     order.purpose,
                     order.valid_min,
-                    self._authorities.get(order.id),
+                    authority,
                     device=order.device,
                     batch=order.id,
                     until=order.expires_at,
@@ -298,11 +299,11 @@ class ControlOrders:
         """End what nobody agreed to in time, and order what is approved and was left behind."""
         with contextlib.suppress(DatabaseDown):
             now = utc_now()
+            for order_id, (_, until) in [*self._authorities.items()]:
+                if until <= now:
+                    del self._authorities[order_id]
             if await self._store.expire(self._station, now):
                 self._feed.announce("controls", {})
-                waiting = {order.id for order in await self._store.waiting(self._station)}
-                for order_id in self._authorities.keys() - waiting:
-                    self._authorities.pop(order_id, None)
             for order in await self._store.unissued(self._station):
                 await self._issue(order)
 

@@ -2,7 +2,7 @@
 
 A terminal may have eight relays, a meter one. An order carries a time tag: a device that gets it
 later than that does not obey (digest, sections 4 and 14). Of the command to close, the digest has
-both meanings of its number as unconfirmed; public sources of three makers have 0 for a permission
+both meanings of its number as unconfirmed; the public firmware found has 0 for a permission
 and 1 for closing at once. Devices whose security mode asks for a cipher refuse: this is plain text.
 """
 
