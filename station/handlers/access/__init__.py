@@ -1,1 +1,1 @@
-"""Who may come in and do what: people, roles, logins, tokens, and the audit log of what they did."""
+"""Who may come in and do what: people, roles, logins, tokens; and the log of what they did."""
