@@ -16,7 +16,8 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
 SETTLED_MS = 250  # After a page is loaded, for what its scripts ask for.
-SEEN_TIMEOUT_S = 10.0
+SEEN_TIMEOUT_S = 15.0
+LOOK_MS = 20
 QUIET_S = 1.5  # Between two changes, so that each is one of its own.
 
 # Notes when the number of links online on the overview becomes another one.
@@ -103,12 +104,14 @@ def pushes(
 
 
 def _seen(page: Page, changed: float) -> float:
-    """Return how long after a change the page showed another number."""
-    before = f"() => window.seen.some((at) => at >= {1000 * changed - 1})"
-    page.wait_for_function(before, timeout=1000 * SEEN_TIMEOUT_S)
-    at = page.evaluate("() => window.seen.at(-1)")
+    """Return how long after a change the page showed another number, or the time waited for it."""
+    since = 1000 * changed - 1
+    at = None
+    while at is None and time.time() - changed < SEEN_TIMEOUT_S:
+        page.wait_for_timeout(LOOK_MS)
+        at = page.evaluate("(since) => window.seen.find((at) => at >= since) ?? null", since)
     time.sleep(QUIET_S)
-    return float(at) / 1000 - changed
+    return SEEN_TIMEOUT_S if at is None else float(at) / 1000 - changed
 
 
 def _context(browser: Browser, url: str, cookie: str) -> BrowserContext:
