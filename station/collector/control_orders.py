@@ -267,7 +267,7 @@ class ControlOrders:
         try:
             await self._commands.order(
                 Order(
-                    hashlib.sha256(f"{order.id} {address}".encode()).hexdigest()[:32],
+                    _request_of(order, address),
                     "control",
                     address,
                     what_of(device, order.what),
@@ -310,6 +310,14 @@ class ControlOrders:
     def _announce(self, order: ControlOrder) -> None:
         log.info("control order %s: %s", order.id, order.state)
         self._feed.announce("controls", {"id": order.id, "state": order.state})
+
+
+def _request_of(order: ControlOrder, address: str) -> str:
+    """Return the request id of one device's command: the same each time, and the person's own
+    where there is one device only."""
+    if len(order.targets) == 1:
+        return order.request_id
+    return hashlib.sha256(f"{order.id} {address}".encode()).hexdigest()[:32]
 
 
 def _check(request: ControlRequest) -> None:
