@@ -220,11 +220,12 @@ def test_a_task_its_run_and_its_holes(page: Page, way: Way, station: StationProc
     choose(page, "/tasks")
     page.locator("main a[href='/tasks/templates']").first.click()
     page.click("#template-load-curve")
-    page.fill("#field-name", f"Reactive {way.number}")
+    page.fill("#field-name", f"Reverse {way.number}")
     chosen = page.locator("input[name=items]:checked")
     while chosen.count():
         chosen.first.uncheck()
-    page.check("input[name=items][value=reactive_power_total]")
+    # Frozen at midnight, so that something is missing at any time of the hour.
+    page.check("input[name=items][value=energy_export_total]")
     page.check("input[name=target_kind][value=meters]")
     page.locator(f"#meters-list input[value='{way.meter}']").check()
     page.fill("#field-backfill_days", "1")
