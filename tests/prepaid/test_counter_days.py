@@ -217,4 +217,5 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def test_books_agree_on_every_day(mongo_uri: str, loop: asyncio.AbstractEventLoop) -> None:
     days, made = run_days(loop, mongo_uri, DAYS)
     assert days >= DAYS
-    assert made["purchase written"]
+    acts = sum(number for what, number in made.items() if not what.startswith("opening"))
+    assert acts, "days on which nothing is done prove nothing"
