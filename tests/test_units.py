@@ -36,7 +36,7 @@ def test_a_day_begins_at_local_midnight() -> None:
 @given(
     moment=st.datetimes(
         min_value=datetime(2000, 1, 1),  # noqa: DTZ001  hypothesis adds the zone.
-        max_value=datetime(2099, 1, 1),  # noqa: DTZ001
+        max_value=datetime(2099, 1, 1),  # noqa: DTZ001  As above.
         timezones=st.just(timezone.utc),
     )
 )
